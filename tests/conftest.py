@@ -1,4 +1,4 @@
-"""Fixtures every suite shares. Servers and clients of the integration tests live in `tests/support`."""
+"""Fixtures every suite shares; servers and clients of integration tests are in `tests/support`."""
 
 from __future__ import annotations
 

