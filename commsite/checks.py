@@ -1,0 +1,1 @@
+"""System checks: settings that contradict each other stop the start, with a sentence."""

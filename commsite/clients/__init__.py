@@ -1,0 +1,1 @@
+"""Who is connected: client sessions and their tokens, preferences, live connections, revocation."""

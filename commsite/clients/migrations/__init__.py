@@ -1,0 +1,1 @@
+"""The tables of client sessions, tickets, preferences and live connections."""

@@ -1,0 +1,73 @@
+"""How the REST side speaks: errors as ``{"reason", "message", ...}`` and pages by cursor."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+from rest_framework.serializers import as_serializer_error
+from rest_framework.views import exception_handler, set_rollback
+
+from commsite.realtime.errors import PushError
+
+# DRF's codes in the words of the one table of reasons (commsite.realtime.errors).
+_REASONS: Mapping[type[Exception], str] = {
+    exceptions.ValidationError: "invalid_payload",
+    exceptions.ParseError: "invalid_payload",
+    exceptions.NotAuthenticated: "unauthorized",
+    exceptions.AuthenticationFailed: "unauthorized",
+    exceptions.PermissionDenied: "forbidden",
+    exceptions.NotFound: "not_found",
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.NotAcceptable: "not_acceptable",
+    exceptions.UnsupportedMediaType: "unsupported_media_type",
+    exceptions.Throttled: "rate_limited",
+}
+
+
+class CursorPage(CursorPagination):
+    """Fifty rows a page, newest first: ``{"results", "next", "previous"}``."""
+
+    ordering = "-created_at"
+    page_size_query_param = "limit"
+    max_page_size = 200
+
+
+def answer_with_reason(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The error as ``{"reason", "message", ...}`` with its status, or None if it is a crash."""
+    if isinstance(error, PushError):
+        set_rollback()
+        answer = Response(error.as_response(), status=error.http_status)
+        retry_after_ms = error.as_response().get("retry_after_ms")
+        if retry_after_ms:
+            answer["Retry-After"] = str(-(-int(retry_after_ms) // 1000))
+        return answer
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    answered = exception_handler(error, dict(context))
+    if answered is not None and isinstance(error, exceptions.APIException):
+        answered.data = _body(error)
+    return answered
+
+
+def _body(error: exceptions.APIException) -> dict[str, Any]:
+    reason = next((word for kind, word in _REASONS.items() if isinstance(error, kind)), None)
+    if isinstance(error, exceptions.ValidationError):
+        return {
+            "reason": reason,
+            "message": "The request does not have the expected form.",
+            "fields": as_serializer_error(error),
+        }
+    codes = error.get_codes()
+    body: dict[str, Any] = {
+        "reason": reason or (codes if isinstance(codes, str) else "error"),
+        "message": str(error.detail),
+    }
+    if isinstance(error, exceptions.Throttled) and error.wait is not None:
+        body["retry_after_ms"] = int(error.wait * 1000)
+    return body

@@ -1,0 +1,337 @@
+"""Every setting of the site, from the environment; ``docs/operations.md`` lists them all.
+
+Development works without any variable. With ``DEBUG=0`` the site is in production: a ``SECRET_KEY``
+is required, HTTPS is assumed, the demo passwords and the bench topics are refused.
+"""
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import django_stubs_ext
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from commsite import logs
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR: Final = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- Development or production -------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=True)
+DEVELOPMENT_SECRET_KEY: Final = "django-insecure-for-development-only-never-for-production"  # noqa: S105 (it says what it is)
+SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_SECRET_KEY if DEBUG else "")
+if not DEBUG and SECRET_KEY in ("", DEVELOPMENT_SECRET_KEY):
+    raise ImproperlyConfigured("DEBUG=0 needs a SECRET_KEY of its own: 50 random characters.")
+
+IS_BENCH = env.bool("COMMSITE_BENCH", default=False)
+if IS_BENCH and not DEBUG:
+    raise ImproperlyConfigured("COMMSITE_BENCH=1 switches limits off and is refused with DEBUG=0.")
+
+# Published in the README; whoever knows it may enter a development site only.
+ARE_DEMO_PASSWORDS_ALLOWED = DEBUG
+
+# --- Where requests come from --------------------------------------------------------------------
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
+# scheme://host[:port] of pages that may open sockets; empty: the page's host is the request's.
+ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+# Addresses or networks whose X-Forwarded-* headers are believed. The servers apply them, so that
+# everything behind (limits, lock-outs, logs) sees one true client address.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# --- Applications --------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "commsite",
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "axes",
+    "csp",
+    "django_vite",
+    "commsite.clients",
+    *(["conversation"] if find_spec("conversation") else []),
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "commsite.content_security.ContentSecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "commsite.urls"
+ASGI_APPLICATION = "commsite.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Database ------------------------------------------------------------------------------------
+_database: dict[str, Any] = dict(
+    env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+)
+IS_SQLITE: Final = _database["ENGINE"] == "django.db.backends.sqlite3"
+if IS_SQLITE:
+    _database["OPTIONS"] = {
+        # A transaction takes the write lock when it begins; upgrading a read lock in the middle
+        # fails at once under load, whatever the timeout.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
+        "init_command": (
+            "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=134217728;"
+            "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=-20000"
+        ),
+    }
+else:
+    # One pool per process. Every thread that talks to the database needs one connection, and a
+    # persistent one per thread (CONN_MAX_AGE) would leak: a request under ASGI has its own thread.
+    _database |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+    _database["OPTIONS"] = _database.get("OPTIONS", {}) | {
+        "pool": {
+            "min_size": env.int("COMMSITE_DB_POOL_MIN", default=2),
+            "max_size": env.int("COMMSITE_DB_POOL_MAX", default=20),
+            "timeout": 5,
+            "max_idle": 300,
+            "max_lifetime": 1800,
+        }
+    }
+DATABASES = {"default": _database}
+
+# --- Between processes ---------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            # A subscription waits for as long as nobody speaks: a read timeout would cut it.
+            "CONFIG": {
+                "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
+                "prefix": "commsite",
+            },
+        }
+    }
+    # Lock-outs and throttles count over all processes.
+    CACHES: dict[str, Any] = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "commsite",
+        }
+    }
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    # axes warns that this cache counts in one process; without Redis there is only one.
+    SILENCED_SYSTEM_CHECKS = ["axes.W001"]
+
+# --- The socket: every limit, overridable as COMMSITE_<KEY> --------------------------------------
+_LIMITS: dict[str, int | float] = {
+    "FRAME_BYTES": 1_048_576,
+    "TOPICS_PER_SOCKET": 100,
+    "SOCKETS_PER_USER": 10,  # over all processes
+    "SOCKETS_PER_ADDRESS": 500,  # an address or an IPv6 /64
+    "SOCKETS_PER_ADDRESS_ANONYMOUS": 20,  # before a handshake has proved who it is
+    "SOCKETS_PER_PROCESS": 10_000,
+    "JOINS_PER_S": 20,
+    "PUSHES_PER_S": 50,
+    "PUSH_BURST": 100,
+    "OUTBOX_BYTES": 1_048_576,
+    "INBOX_PUSHES": 200,
+    "HANDSHAKE_S": 10.0,
+    "IDLE_S": 60.0,  # a Phoenix client's heartbeat is due every 30 s
+    "PING_S": 25.0,
+    "EXPIRY_WARNING_S": 60.0,
+    "LONGPOLL_WINDOW_S": 10.0,
+    "DRAIN_S": 10.0,
+    "DRAIN_BATCH": 200,
+    "DB_THREADS": 4 if IS_SQLITE else 8,
+    "CONNECTIONS_WRITE_S": 3.0,  # how often the table of live connections is brought up to date
+    "CONNECTIONS_LEASE_S": 20.0,  # a process that did not write for so long is dead
+}
+REALTIME: dict[str, Any] = {
+    key: env.float(f"COMMSITE_{key}", default=default)
+    if isinstance(default, float)
+    else env.int(f"COMMSITE_{key}", default=default)
+    for key, default in _LIMITS.items()
+} | {
+    "BENCH": IS_BENCH,
+    "AGENTS": env.str("REALTIME_AGENTS", default="on"),
+    "NODE": secrets.token_hex(6),
+}
+
+# --- Who someone is ------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "commsite.clients.backends.AccountBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = "commsite_session"
+
+ACCESS_LIFETIME_S = env.int("COMMSITE_ACCESS_LIFETIME_S", default=900)
+REFRESH_LIFETIME_S = env.int("COMMSITE_REFRESH_LIFETIME_S", default=30 * 86_400)
+TICKET_LIFETIME_S = env.int("COMMSITE_TICKET_LIFETIME_S", default=30)
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    # Not the SECRET_KEY itself: a key has one purpose, and this one is always long enough.
+    "SIGNING_KEY": hmac.new(
+        SECRET_KEY.encode(), b"commsite.clients.tokens", hashlib.sha256
+    ).hexdigest(),
+    "ISSUER": "commsite",
+    "AUDIENCE": "commsite",
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=ACCESS_LIFETIME_S),
+    "REFRESH_TOKEN_LIFETIME": timedelta(seconds=REFRESH_LIFETIME_S),
+    "USER_ID_CLAIM": "sub",
+    "AUTH_HEADER_TYPES": ("Bearer",),
+    "UPDATE_LAST_LOGIN": False,
+    "CHECK_REVOKE_TOKEN": False,
+}
+
+# Guessing passwords: five failures of one name from one address close that pair for a while.
+AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_FAILURE_LIMIT = env.int("COMMSITE_LOGIN_FAILURES", default=5)
+AXES_COOLOFF_TIME = timedelta(seconds=env.int("COMMSITE_LOGIN_COOLOFF_S", default=900))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# The servers have already believed the right proxies; no header is read again.
+AXES_CLIENT_IP_CALLABLE = "commsite.clients.backends.client_address"
+AXES_LOCKOUT_CALLABLE = "commsite.clients.backends.locked_out"
+
+# --- REST ----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "commsite.rest.CursorPage",
+    "PAGE_SIZE": 50,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "commsite.rest.answer_with_reason",
+    "DEFAULT_THROTTLE_RATES": {
+        "token": env.str("COMMSITE_THROTTLE_TOKEN", default="30/min"),
+        "refresh": env.str("COMMSITE_THROTTLE_REFRESH", default="120/min"),
+        "ticket": env.str("COMMSITE_THROTTLE_TICKET", default="120/min"),
+    },
+    "NUM_PROXIES": 0,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Commsite",
+    "DESCRIPTION": "Errors are `{reason, message, ...}`; lists are cursor-paginated.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- What a page may do --------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "connect-src": [SELF],  # ContentSecurityMiddleware adds the host's own ws: or wss: address
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+if env.bool("COMMSITE_HTTPS", default=not DEBUG):
+    SECURE_SSL_REDIRECT = True
+    # Probes come from inside, by address and without TLS.
+    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+    SECURE_HSTS_SECONDS = env.int("COMMSITE_HSTS_S", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+# --- Language, time, static files, log -----------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+FRONTEND_DIR: Final = BASE_DIR / "static"
+STATICFILES_DIRS = [FRONTEND_DIR] if FRONTEND_DIR.is_dir() else []
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        # Vite has put a hash into each name already; a second one would split modules in two.
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "servestatic.storage.CompressedStaticFilesStorage"
+    },
+}
+SERVESTATIC_AUTOREFRESH = DEBUG
+SERVESTATIC_USE_FINDERS = DEBUG
+DJANGO_VITE = {
+    "default": {
+        "dev_mode": False,
+        "manifest_path": FRONTEND_DIR / ".vite" / "manifest.json",
+    }
+}
+
+LOGGING = logs.configure(is_json=not DEBUG, level=env.str("COMMSITE_LOG_LEVEL", default="INFO"))
