@@ -1,0 +1,1 @@
+"""The servers that Commsite is measured beside, each in its stock form."""
