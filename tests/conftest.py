@@ -1,18 +1,25 @@
-"""Fixtures every suite shares; servers and clients of integration tests are in `tests/support`."""
+"""Fixtures every suite shares: a quick password hash, and real servers for those who need them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import hypothesis
 import pytest
 
+from tests.support.postgres import PostgresServer
+from tests.support.redis import RedisServer
+from tests.support.server import ServerKind, Site, build_database, copy_database, sqlite_url
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_django.fixtures import SettingsWrapper
 
 HERE = Path(__file__).parent
+SERVERS: tuple[ServerKind, ...] = ("uvicorn", "daphne")
 
 hypothesis.settings.register_profile(
     "ci", max_examples=100, deadline=None, derandomize=True, print_blob=True
@@ -38,3 +45,103 @@ def quick_passwords(settings: SettingsWrapper) -> None:
         "django.contrib.auth.hashers.MD5PasswordHasher",
         *settings.PASSWORD_HASHERS,
     ]
+
+
+# ---- Real servers ------------------------------------------------------------------------------
+
+
+class StartSite(Protocol):
+    """What the fixture `start_site` gives: starts a site that ends with the test."""
+
+    def __call__(
+        self,
+        kind: ServerKind = "uvicorn",
+        *arguments: str,
+        database_url: str | None = None,
+        scheme: str = "http",
+        **environment: str,
+    ) -> Site:
+        """Starts a server with its own copy of the seeded database, or on `database_url`."""
+
+
+@pytest.fixture(scope="session")
+def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file with the demo in it. Copy it; never serve it."""
+    path = tmp_path_factory.mktemp("seeded") / "site.sqlite3"
+    build_database(sqlite_url(path))
+    return path
+
+
+@pytest.fixture
+def database_url(seeded_database: Path, tmp_path: Path) -> str:
+    """This test's own copy of the seeded database, which several of its sites may share."""
+    return copy_database(seeded_database, tmp_path / "site.sqlite3")
+
+
+@pytest.fixture
+def start_site(seeded_database: Path, tmp_path: Path) -> Iterator[StartSite]:
+    """Starts sites; each ends with the test. `start_site("daphne", REDIS_URL=redis.url)`."""
+    sites: list[Site] = []
+
+    def start(
+        kind: ServerKind = "uvicorn",
+        *arguments: str,
+        database_url: str | None = None,
+        scheme: str = "http",
+        **environment: str,
+    ) -> Site:
+        if database_url is None:
+            database_url = copy_database(seeded_database, tmp_path / f"{len(sites)}.sqlite3")
+        site = Site(
+            database_url=database_url,
+            folder=tmp_path,
+            kind=kind,
+            environment=environment,
+            arguments=arguments,
+            scheme="https" if scheme == "https" else "http",
+        )
+        sites.append(site)
+        return site.start()
+
+    yield start
+    for site in sites:
+        site.stop(timeout_s=5)
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def site(
+    request: pytest.FixtureRequest, seeded_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """One site for all tests that leave it as they found it: on uvicorn, then on daphne."""
+    folder = tmp_path_factory.mktemp(request.param)
+    database_url = copy_database(seeded_database, folder / "site.sqlite3")
+    with Site(database_url=database_url, folder=folder, kind=request.param) as running:
+        yield running
+
+
+@pytest.fixture(params=SERVERS)
+def server_kind(request: pytest.FixtureRequest) -> ServerKind:
+    """Each kind of server in turn, for tests that start their own site."""
+    kind: ServerKind = request.param
+    return kind
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A private Redis that a test may stop and restart."""
+    with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A private PostgreSQL server for the whole run, with the seeded database `seeded`."""
+    with PostgresServer() as server:
+        build_database(server.create("seeded"))
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer, request: pytest.FixtureRequest) -> str:
+    """This test's own copy of the seeded PostgreSQL database."""
+    return postgres.create(f"test_{abs(hash(request.node.nodeid)):x}", template="seeded")
