@@ -1,0 +1,1 @@
+"""Conversations: people, their messages in order, and the topic on which both are told at once."""

@@ -1,0 +1,86 @@
+"""The topic `conversation:<uuid>`: one member on one socket.
+
+Every join and every event asks the database anew whether the member may.
+"""
+
+import uuid
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from commsite.realtime.channel import handles
+from commsite.realtime.history import HistoryChannel
+from commsite.realtime.registry import Fact
+from commsite.realtime.threads import in_thread
+from conversation import actions, queries
+from conversation.schema import (
+    AddMember,
+    FetchHistory,
+    RemoveMember,
+    RenameConversation,
+    SendMessage,
+)
+
+
+class ConversationChannel(HistoryChannel):
+    """Thin: finds the conversation and the member, then hands over to queries and actions."""
+
+    @cached_property
+    def conversation_id(self) -> uuid.UUID:
+        """The conversation this topic is about. Raises PushError("not_found") if it names none."""
+        return queries.conversation_id_of(self.topic.id)
+
+    # --- Joining ---------------------------------------------------------------------------------
+    def authorize(self) -> None:
+        """Members only; strangers are told the same as if there were no such conversation."""
+        queries.membership(self.conversation_id, self.identity.user_id)
+
+    def snapshot(self, payload: Any) -> tuple[int, dict[str, Any]]:
+        """(last seq, the newest 50 messages and who is there)."""
+        seq, reply = queries.snapshot(self.conversation_id, self.identity.user_id)
+        return seq, dict(reply)
+
+    def replay(self, after: int, limit: int) -> tuple[int, list[Fact]] | None:
+        """(last seq, what was told after `after`); None when it is from a future we never had."""
+        last = queries.last_seq(self.conversation_id)
+        if after > last or last - after > limit:
+            return None
+        return last, queries.facts(self.conversation_id, after, last)
+
+    # --- Events ----------------------------------------------------------------------------------
+    @handles("send_message", SendMessage)
+    async def on_send_message(self, command: SendMessage) -> Mapping[str, Any]:
+        """{"message": M}: stored, and told to all members, the sender's other tabs among them."""
+        sent = await in_thread(
+            actions.send_message, self.conversation_id, self.identity.user_id, command
+        )
+        return {"message": sent.message}
+
+    @handles("fetch_history", FetchHistory)
+    async def on_fetch_history(self, command: FetchHistory) -> Mapping[str, Any]:
+        """One page of messages."""
+        page = await in_thread(
+            queries.history, self.conversation_id, self.identity.user_id, command
+        )
+        return dict(page)
+
+    @handles("rename_conversation", RenameConversation)
+    async def on_rename_conversation(self, command: RenameConversation) -> Mapping[str, Any]:
+        """{"conversation": {"id", "title"}}."""
+        heading = await in_thread(
+            actions.rename_conversation, self.conversation_id, self.identity.user_id, command
+        )
+        return {"conversation": heading}
+
+    @handles("add_member", AddMember)
+    async def on_add_member(self, command: AddMember) -> Mapping[str, Any]:
+        """{"member": {"id", "username", "role"}}."""
+        added = await in_thread(
+            actions.add_member, self.conversation_id, self.identity.user_id, command
+        )
+        return {"member": added.member}
+
+    @handles("remove_member", RemoveMember)
+    async def on_remove_member(self, command: RemoveMember) -> None:
+        """Takes a member out; with one's own id it is the last thing done on this topic."""
+        await in_thread(actions.remove_member, self.conversation_id, self.identity.user_id, command)

@@ -1,0 +1,201 @@
+"""Reads of conversations. Every read that a user asks for proves first that the user is a member.
+
+Whoever is not a member gets "not_found", the same as for a conversation that does not exist: the
+difference would tell strangers what exists.
+"""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from commsite.realtime.errors import PushError
+from commsite.realtime.registry import Fact
+from conversation.models import Change, Conversation, Member, Message
+from conversation.schema import (
+    PAGE_MESSAGES,
+    ConversationShape,
+    FetchHistory,
+    HistoryPage,
+    JoinReply,
+    heading_shape,
+    member_shape,
+    message_shape,
+    person_shape,
+    row_shape,
+)
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+NO_SUCH_CONVERSATION = "There is no such conversation, or you are not in it."
+
+
+# --- Who may -------------------------------------------------------------------------------------
+def membership(conversation_id: uuid.UUID, user_id: int) -> Member:
+    """The user's place in the conversation, with both loaded.
+
+    Raises PushError("not_found") for strangers and for conversations that do not exist.
+    """
+    member = (
+        Member.objects.select_related("conversation", "user")
+        .filter(conversation_id=conversation_id, user_id=user_id)
+        .first()
+    )
+    if member is None:
+        raise PushError("not_found", NO_SUCH_CONVERSATION)
+    return member
+
+
+def conversation_id_of(text: str) -> uuid.UUID:
+    """The id behind the part of a topic after its colon.
+
+    Raises PushError("not_found") for anything but the canonical spelling: under another one a
+    joiner would listen to a topic on which nobody ever speaks.
+    """
+    try:
+        conversation_id = uuid.UUID(text)
+    except ValueError:
+        conversation_id = None
+    if conversation_id is None or str(conversation_id) != text:
+        raise PushError("not_found", NO_SUCH_CONVERSATION)
+    return conversation_id
+
+
+# --- Pages of history ----------------------------------------------------------------------------
+def history(conversation_id: uuid.UUID, user_id: int, page: FetchHistory) -> HistoryPage:
+    """One page of messages in ascending seq, as FetchHistory describes it, for a member."""
+    membership(conversation_id, user_id)
+    bounds = (page.before_seq, page.after_seq, page.around_seq)
+    if sum(bound is not None for bound in bounds) > 1:
+        raise PushError(
+            "invalid_payload", "Expected at most one of before_seq, after_seq and around_seq."
+        )
+    messages = _messages(conversation_id)
+    if page.around_seq is not None:
+        return _around(messages, page.around_seq, page.limit)
+    if page.after_seq is not None:
+        return _after(messages, page.after_seq, page.limit)
+    return _before(messages, page.before_seq, page.limit)
+
+
+def _messages(conversation_id: uuid.UUID) -> "QuerySet[Message]":
+    return Message.objects.filter(conversation_id=conversation_id).select_related("author")
+
+
+def _before(messages: "QuerySet[Message]", seq: int | None, limit: int) -> HistoryPage:
+    older = messages if seq is None else messages.filter(seq__lt=seq)
+    rows = list(older.order_by("-seq")[: limit + 1])
+    has_more = len(rows) > limit
+    return {
+        "messages": [message_shape(row) for row in reversed(rows[:limit])],
+        "has_more": has_more,
+        "has_more_before": has_more,
+        "has_more_after": seq is not None and messages.filter(seq__gte=seq).exists(),
+    }
+
+
+def _after(messages: "QuerySet[Message]", seq: int, limit: int) -> HistoryPage:
+    rows = list(messages.filter(seq__gt=seq).order_by("seq")[: limit + 1])
+    has_more = len(rows) > limit
+    return {
+        "messages": [message_shape(row) for row in rows[:limit]],
+        "has_more": has_more,
+        "has_more_before": messages.filter(seq__lte=seq).exists(),
+        "has_more_after": has_more,
+    }
+
+
+def _around(messages: "QuerySet[Message]", seq: int, limit: int) -> HistoryPage:
+    # The message itself counts as older. A side that is short leaves its room to the other.
+    older = list(messages.filter(seq__lte=seq).order_by("-seq")[: limit + 1])
+    newer = list(messages.filter(seq__gt=seq).order_by("seq")[: limit + 1])
+    older_count = min(len(older), max(limit - len(newer), (limit + 1) // 2))
+    newer_count = min(len(newer), limit - older_count)
+    has_more_before = len(older) > older_count
+    has_more_after = len(newer) > newer_count
+    rows = [*reversed(older[:older_count]), *newer[:newer_count]]
+    return {
+        "messages": [message_shape(row) for row in rows],
+        "has_more": has_more_before or has_more_after,
+        "has_more_before": has_more_before,
+        "has_more_after": has_more_after,
+    }
+
+
+# --- What a joiner and a returner need -----------------------------------------------------------
+def snapshot(conversation_id: uuid.UUID, user_id: int) -> tuple[int, JoinReply]:
+    """(last seq, what a joiner is told: the newest 50 messages and who is there).
+
+    The last seq is read first and bounds the messages: whatever is committed later has a higher seq
+    and is told. The members may be newer than the seq; hearing of them again changes nothing.
+    """
+    me = membership(conversation_id, user_id)
+    seq = me.conversation.last_seq
+    newest = _messages(conversation_id).filter(seq__lte=seq).order_by("-seq")[:PAGE_MESSAGES]
+    return seq, {
+        "messages": [message_shape(row) for row in reversed(newest)],
+        "conversation": heading_shape(me.conversation),
+        "members": [member_shape(row) for row in members(conversation_id)],
+        "user": person_shape(me),
+    }
+
+
+def last_seq(conversation_id: uuid.UUID) -> int:
+    """The seq of the newest fact, 0 if there is none. Raises PushError("not_found")."""
+    seq = Conversation.objects.filter(pk=conversation_id).values_list("last_seq", flat=True).first()
+    if seq is None:
+        raise PushError("not_found")
+    return seq
+
+
+def facts(conversation_id: uuid.UUID, after: int, upto: int) -> list[Fact]:
+    """Every fact with after < seq <= upto, in order, as it was told (messages: as they are now)."""
+    span = {"conversation_id": conversation_id, "seq__gt": after, "seq__lte": upto}
+    told = [
+        Fact(event="message_sent", payload={"message": message_shape(row)}, seq=row.seq)
+        for row in Message.objects.filter(**span).select_related("author")
+    ]
+    told += [
+        Fact(event=row.event, payload=row.payload, seq=row.seq)
+        for row in Change.objects.filter(**span)
+    ]
+    return sorted(told, key=lambda fact: fact.seq)
+
+
+def missed_facts(topic_id: str, after: int, upto: int) -> list[Fact]:
+    """The same for the core, which knows topics and no conversations."""
+    return facts(conversation_id_of(topic_id), after, upto)
+
+
+# --- Conversations and members -------------------------------------------------------------------
+def my_conversations(user_id: int) -> "QuerySet[Conversation]":
+    """The user's conversations with their last messages, the liveliest first; one query."""
+    return (
+        Conversation.objects.filter(members__user_id=user_id)
+        .select_related("last_message__author")
+        .order_by("-last_activity_at", "-id")
+    )
+
+
+def my_conversation(conversation_id: uuid.UUID, user_id: int) -> ConversationShape:
+    """One conversation with its members, for a member."""
+    found = my_conversations(user_id).filter(pk=conversation_id).first()
+    if found is None:
+        raise PushError("not_found", NO_SUCH_CONVERSATION)
+    return {
+        **row_shape(found),
+        "members": [member_shape(row) for row in members(conversation_id)],
+    }
+
+
+def members(conversation_id: uuid.UUID) -> "QuerySet[Member]":
+    """The members in the order they came."""
+    return (
+        Member.objects.filter(conversation_id=conversation_id)
+        .select_related("user")
+        .order_by("joined_at", "id")
+    )
+
+
+def sent_before(conversation_id: uuid.UUID, author_id: int, client_id: str) -> Message | None:
+    """The message that this author has sent under this client_id, if any."""
+    return _messages(conversation_id).filter(author_id=author_id, client_id=client_id).first()
