@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.person import Person
+from tests.support.account import Account
+from tests.support.people import ADA, GRACE, LINUS
 from tests.support.phoenix_js import VERSIONS, PhoenixJs, as_bytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.integration.conftest import Sites
+    from tests.support.people import Person
     from tests.support.server import Site
 
 TRANSPORTS = ("websocket", "longpoll")
@@ -41,14 +43,20 @@ def topic(request: pytest.FixtureRequest) -> str:
 
 
 async def open_socket(
-    js: PhoenixJs, site: Site, transport: str, *, name: str = "a", user: str = "ada", **facts: Any
-) -> Person:
-    person = await Person.log_in(site.url, user)
+    js: PhoenixJs,
+    site: Site,
+    transport: str,
+    *,
+    name: str = "a",
+    person: Person = ADA,
+    **facts: Any,
+) -> Account:
+    account = await Account.log_in(person, site)
     await js.open(
-        name, f"{site.url}/socket", transport=transport, params={"token": person.access}, **facts
+        name, f"{site.url}/socket", transport=transport, params={"token": account.access}, **facts
     )
     await js.opened(name)
-    return person
+    return account
 
 
 async def test_a_token_in_the_params_opens_the_socket_and_joins(
@@ -62,7 +70,7 @@ async def test_a_token_in_the_params_opens_the_socket_and_joins(
 async def test_an_auth_token_opens_the_socket_without_showing_in_the_address(
     js: PhoenixJs, site: Site, transport: str, topic: str
 ) -> None:
-    ada = await Person.log_in(site.url, "ada")
+    ada = await Account.log_in(ADA, site)
     await js.open("a", f"{site.url}/socket", transport=transport, authToken=ada.access)
     await js.opened("a")
     assert (await js.join("a", "room", topic))["status"] == "ok"
@@ -89,8 +97,8 @@ async def test_a_push_gets_its_own_reply(
 async def test_a_broadcast_reaches_everyone_in_order_the_sender_too(
     js: PhoenixJs, site: Site, transport: str, topic: str
 ) -> None:
-    await open_socket(js, site, transport, name="a", user="ada")
-    await open_socket(js, site, transport, name="b", user="grace")
+    await open_socket(js, site, transport, name="a", person=ADA)
+    await open_socket(js, site, transport, name="b", person=GRACE)
     await js.join("a", "a-room", topic)
     await js.join("b", "b-room", topic)
     for n in range(150):  # more than one long-poll body holds
@@ -144,8 +152,8 @@ async def test_an_unknown_event_gets_an_error_reply_and_the_channel_lives(
 async def test_array_buffers_are_pushed_replied_and_broadcast_as_binary_frames(
     js: PhoenixJs, site: Site, topic: str
 ) -> None:
-    await open_socket(js, site, "websocket", name="a", user="ada")
-    await open_socket(js, site, "websocket", name="b", user="grace")
+    await open_socket(js, site, "websocket", name="a", person=ADA)
+    await open_socket(js, site, "websocket", name="b", person=GRACE)
     await js.join("a", "a-room", topic)
     await js.join("b", "b-room", topic)
     content = as_bytes(bytes(range(256)) * 40)
@@ -200,8 +208,8 @@ async def test_a_healthy_websocket_does_not_fall_back(
 async def test_a_message_appears_at_once_with_the_other_and_is_numbered_without_gaps(
     js: PhoenixJs, site: Site, transport: str
 ) -> None:
-    ada = await open_socket(js, site, transport, name="a", user="ada")
-    await open_socket(js, site, transport, name="b", user="grace")
+    ada = await open_socket(js, site, transport, name="a", person=ADA)
+    await open_socket(js, site, transport, name="b", person=GRACE)
     room = await ada.open_conversation("grace")
     joined = await js.join("a", "a-room", room)
     await js.join("b", "b-room", room)
@@ -232,9 +240,9 @@ async def test_the_same_client_id_twice_is_one_message(
 async def test_a_stranger_cannot_join_a_conversation(
     js: PhoenixJs, site: Site, transport: str
 ) -> None:
-    ada = await Person.log_in(site.url, "ada")
+    ada = await Account.log_in(ADA, site)
     room = await ada.open_conversation("grace")
-    await open_socket(js, site, transport, user="linus")
+    await open_socket(js, site, transport, person=LINUS)
     answer = await js.join("a", "room", room)
     assert answer["status"] == "error"
     assert answer["response"]["reason"] in ("forbidden", "not_found")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.person import Person
+from tests.support.account import Account
+from tests.support.people import ADA, GRACE
 from tests.support.phoenix_js import VERSIONS, PhoenixJs
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ async def js(request: pytest.FixtureRequest) -> AsyncIterator[PhoenixJs]:
         yield client
 
 
-async def enter(js: PhoenixJs, site: Site, transport: str, **facts: Any) -> tuple[Person, str]:
+async def enter(js: PhoenixJs, site: Site, transport: str, **facts: Any) -> tuple[Account, str]:
     """Ada and a conversation of hers that the client has joined as `room`."""
-    ada = await Person.log_in(site.url, "ada")
+    ada = await Account.log_in(ADA, site)
     room = await ada.open_conversation("grace")
     await js.open(
         "a", f"{site.url}/socket", transport=transport, params={"token": ada.access}, **facts
@@ -51,7 +52,7 @@ async def test_a_server_restart_loses_nothing_and_repeats_nothing(
     site.stop()
     # Said where the client cannot hear it: another process on the same database.
     other = sites("uvicorn", database_url=site.database_url)
-    grace = await Person.log_in(other.url, "grace")
+    grace = await Account.log_in(GRACE, other)
     missed = [f"missed {n}" for n in range(120)]
     await grace.say(room, *missed)
     other.stop()
