@@ -261,6 +261,7 @@ REST_FRAMEWORK = {
         "token": env.str("COMMSITE_THROTTLE_TOKEN", default="30/min"),
         "refresh": env.str("COMMSITE_THROTTLE_REFRESH", default="120/min"),
         "ticket": env.str("COMMSITE_THROTTLE_TICKET", default="120/min"),
+        "conversation_write": env.str("COMMSITE_THROTTLE_CONVERSATION", default="600/min"),
     },
     "NUM_PROXIES": 0,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

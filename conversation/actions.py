@@ -131,7 +131,8 @@ def create_conversation(user_id: int, command: CreateConversation) -> Conversati
         Member(conversation=conversation, user=person) for person in people if person.pk != user_id
     )
     for person_id in {user_id, *(person.pk for person in people)}:
-        _tell_user(person_id, "conversation_added", conversation)
+        role = Member.Role.OWNER if person_id == user_id else Member.Role.MEMBER
+        _tell_user(person_id, conversation, role)
     return queries.my_conversation(conversation.id, user_id)
 
 
@@ -186,7 +187,7 @@ def do_add_member(
     """Adds a user to a locked conversation and tells its members and the user."""
     member = Member.objects.create(conversation=conversation, user_id=person.pk, role=role)
     _record(conversation, Change.Event.MEMBER_ADDED, {"member": member_shape(member)}, by=by)
-    _tell_user(member.user_id, "conversation_added", conversation)
+    _tell_user(member.user_id, conversation, member.role)
     return member
 
 
@@ -214,7 +215,7 @@ def do_remove_member(conversation: Conversation, member: Member, *, by: Person |
     _record(conversation, Change.Event.MEMBER_REMOVED, {"member": shape}, by=by)
     if shape["role"] == Member.Role.OWNER:
         _hand_over(conversation, by=by)
-    _tell_user(shape["id"], "conversation_removed", conversation)
+    _tell_user(shape["id"], conversation, None)
     control_on_commit(MEMBER_REMOVED_CONTROL, {"topic": conversation.topic, "user_id": shape["id"]})
 
 
@@ -226,6 +227,7 @@ def _hand_over(conversation: Conversation, *, by: Person | None) -> None:
     heir.role = Member.Role.OWNER
     heir.save(update_fields=["role"])
     _record(conversation, Change.Event.MEMBER_CHANGED, {"member": member_shape(heir)}, by=by)
+    _tell_user(heir.user_id, conversation, heir.role)
 
 
 # --- Together ------------------------------------------------------------------------------------
@@ -261,11 +263,11 @@ def _record(
     announce_on_commit(conversation.topic, event.value, payload, seq=seq)
 
 
-def _tell_user(user_id: int, event: str, conversation: Conversation) -> None:
+def _tell_user(user_id: int, conversation: Conversation, role: str | None) -> None:
     announce_on_commit(
         f"user:{user_id}",
-        event,
-        {"conversation": heading_shape(conversation)},
+        "membership_changed",
+        {"conversation": heading_shape(conversation), "role": role},
         key=str(conversation.id),
     )
 

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from commsite.realtime.channel import handles
-from commsite.realtime.history import HistoryChannel
+from commsite.realtime.history_channel import HistoryChannel
+from commsite.realtime.hub import hub
 from commsite.realtime.registry import Fact
 from commsite.realtime.threads import in_thread
 from conversation import actions, queries
@@ -21,6 +22,8 @@ from conversation.schema import (
     SendMessage,
 )
 
+PREFIX = "conversation:"
+
 
 class ConversationChannel(HistoryChannel):
     """Thin: finds the conversation and the member, then hands over to queries and actions."""
@@ -30,19 +33,23 @@ class ConversationChannel(HistoryChannel):
         """The conversation this topic is about. Raises PushError("not_found") if it names none."""
         return queries.conversation_id_of(self.topic.id)
 
-    # --- Joining ---------------------------------------------------------------------------------
+    # --- Joining: the core calls these one after another in one thread ----------------------------
     def authorize(self) -> None:
         """Members only; strangers are told the same as if there were no such conversation."""
-        queries.membership(self.conversation_id, self.identity.user_id)
+        self._me = queries.membership(self.conversation_id, self.identity.user_id)
 
-    def snapshot(self, payload: Any) -> tuple[int, dict[str, Any]]:
-        """(last seq, the newest 50 messages and who is there)."""
-        seq, reply = queries.snapshot(self.conversation_id, self.identity.user_id)
-        return seq, dict(reply)
+    def snapshot(self) -> tuple[int, dict[str, Any]]:
+        """(last seq, the newest 50 messages)."""
+        last = self._me.conversation.last_seq
+        return last, {"messages": queries.newest(self.conversation_id, last)}
+
+    def welcome(self) -> dict[str, Any]:
+        """Where they are, who is there, who they are."""
+        return dict(queries.welcome(self._me))
 
     def replay(self, after: int, limit: int) -> tuple[int, list[Fact]] | None:
         """(last seq, what was told after `after`); None when it is from a future we never had."""
-        last = queries.last_seq(self.conversation_id)
+        last = self._me.conversation.last_seq
         if after > last or last - after > limit:
             return None
         return last, queries.facts(self.conversation_id, after, last)
@@ -84,3 +91,24 @@ class ConversationChannel(HistoryChannel):
     async def on_remove_member(self, command: RemoveMember) -> None:
         """Takes a member out; with one's own id it is the last thing done on this topic."""
         await in_thread(actions.remove_member, self.conversation_id, self.identity.user_id, command)
+
+
+# --- Whoever is no longer a member ---------------------------------------------------------------
+def take_topic_away(removed: Mapping[str, Any]) -> None:
+    """In every process, once a removal is committed: ends the topic on that user's sockets here.
+
+    A join that was permitted before the removal is ended too; one that comes later is refused.
+    """
+    hub.eject(removed["topic"], removed["user_id"])
+
+
+async def eject_strangers() -> None:
+    """The same for all removals that this process may not have heard of."""
+    joined = {
+        (topic.removeprefix(PREFIX), socket.identity.user_id)
+        for socket in hub.sockets()
+        for topic in socket.topics
+        if topic.startswith(PREFIX)
+    }
+    for topic_id, user_id in await in_thread(queries.strangers, joined):
+        hub.eject(PREFIX + topic_id, user_id)

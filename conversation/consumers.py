@@ -4,6 +4,6 @@ from commsite.realtime.consumer import SocketConsumer
 
 
 class ConversationConsumer(SocketConsumer):
-    """Carries conversations and what every connection has: `client` and the user's own topic."""
+    """Carries conversations, beside what every socket has."""
 
-    kinds = ("conversation", "client", "user")
+    kinds = frozenset({"conversation"})

@@ -5,6 +5,7 @@ difference would tell strangers what exists.
 """
 
 import uuid
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from commsite.realtime.errors import PushError
@@ -15,7 +16,8 @@ from conversation.schema import (
     ConversationShape,
     FetchHistory,
     HistoryPage,
-    JoinReply,
+    MessageShape,
+    Welcome,
     heading_shape,
     member_shape,
     message_shape,
@@ -26,6 +28,7 @@ from conversation.schema import (
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+_ONE_QUERY = 500
 NO_SUCH_CONVERSATION = "There is no such conversation, or you are not in it."
 
 
@@ -45,19 +48,35 @@ def membership(conversation_id: uuid.UUID, user_id: int) -> Member:
     return member
 
 
+def strangers(pairs: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Those (conversation id, user id) of which the user is not in the conversation."""
+    conversations = sorted({text for text, _ in pairs if _canonical(text) is not None})
+    places: set[tuple[str, int]] = set()
+    for start in range(0, len(conversations), _ONE_QUERY):
+        rows = Member.objects.filter(conversation_id__in=conversations[start : start + _ONE_QUERY])
+        found = rows.values_list("conversation_id", "user_id")
+        places |= {(str(conversation_id), user_id) for conversation_id, user_id in found}
+    return [pair for pair in pairs if pair not in places]
+
+
 def conversation_id_of(text: str) -> uuid.UUID:
     """The id behind the part of a topic after its colon.
 
     Raises PushError("not_found") for anything but the canonical spelling: under another one a
     joiner would listen to a topic on which nobody ever speaks.
     """
+    conversation_id = _canonical(text)
+    if conversation_id is None:
+        raise PushError("not_found", NO_SUCH_CONVERSATION)
+    return conversation_id
+
+
+def _canonical(text: str) -> uuid.UUID | None:
     try:
         conversation_id = uuid.UUID(text)
     except ValueError:
-        conversation_id = None
-    if conversation_id is None or str(conversation_id) != text:
-        raise PushError("not_found", NO_SUCH_CONVERSATION)
-    return conversation_id
+        return None
+    return conversation_id if str(conversation_id) == text else None
 
 
 # --- Pages of history ----------------------------------------------------------------------------
@@ -122,29 +141,26 @@ def _around(messages: "QuerySet[Message]", seq: int, limit: int) -> HistoryPage:
 
 
 # --- What a joiner and a returner need -----------------------------------------------------------
-def snapshot(conversation_id: uuid.UUID, user_id: int) -> tuple[int, JoinReply]:
-    """(last seq, what a joiner is told: the newest 50 messages and who is there).
+def newest(conversation_id: uuid.UUID, upto: int) -> list[MessageShape]:
+    """The newest 50 messages up to that seq, in ascending seq.
 
-    The last seq is read first and bounds the messages: whatever is committed later has a higher seq
-    and is told. The members may be newer than the seq; hearing of them again changes nothing.
+    With a last seq read before, this is the conversation as of that seq: whatever is committed
+    meanwhile has a higher one, and is told.
     """
-    me = membership(conversation_id, user_id)
-    seq = me.conversation.last_seq
-    newest = _messages(conversation_id).filter(seq__lte=seq).order_by("-seq")[:PAGE_MESSAGES]
-    return seq, {
-        "messages": [message_shape(row) for row in reversed(newest)],
+    rows = _messages(conversation_id).filter(seq__lte=upto).order_by("-seq")[:PAGE_MESSAGES]
+    return [message_shape(row) for row in reversed(rows)]
+
+
+def welcome(me: Member) -> Welcome:
+    """What every joiner is told: where they are, who is there, who they are.
+
+    It may be newer than the seq of the reply: to hear of a member or a title again changes nothing.
+    """
+    return {
         "conversation": heading_shape(me.conversation),
-        "members": [member_shape(row) for row in members(conversation_id)],
+        "members": [member_shape(row) for row in members(me.conversation_id)],
         "user": person_shape(me),
     }
-
-
-def last_seq(conversation_id: uuid.UUID) -> int:
-    """The seq of the newest fact, 0 if there is none. Raises PushError("not_found")."""
-    seq = Conversation.objects.filter(pk=conversation_id).values_list("last_seq", flat=True).first()
-    if seq is None:
-        raise PushError("not_found")
-    return seq
 
 
 def facts(conversation_id: uuid.UUID, after: int, upto: int) -> list[Fact]:

@@ -134,10 +134,9 @@ class ConversationShape(ConversationRow):
     members: list[MemberShape]
 
 
-class JoinReply(TypedDict):
-    """What a joiner is told; the core adds `seq` and `reset`."""
+class Welcome(TypedDict):
+    """What every join reply holds, beside `seq`, `reset` and (without `since`) `messages`."""
 
-    messages: list[MessageShape]
     conversation: Heading
     members: list[MemberShape]
     user: Person
@@ -170,6 +169,13 @@ class MemberFact(TypedDict):
     seq: int
     member: MemberShape
     by: Person | None
+
+
+class MembershipChanged(TypedDict):
+    """Event `membership_changed` on `user:<id>`: the role this user now has; None: not in it."""
+
+    conversation: Heading
+    role: Role | None
 
 
 class ConversationRenamed(TypedDict):

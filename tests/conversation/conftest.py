@@ -1,0 +1,100 @@
+"""Three people, their conversation, and an ear at the door through which it announces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import transaction
+
+from conversation import actions
+from conversation.models import Conversation
+from conversation.schema import CreateConversation, SendMessage
+from tests.support.convergence import Told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from conversation.schema import MessageShape
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def grace(db: None) -> User:
+    return User.objects.create_user("grace")
+
+
+@pytest.fixture
+def linus(db: None) -> User:
+    return User.objects.create_user("linus")
+
+
+@pytest.fixture
+def room(ada: User, grace: User) -> Conversation:
+    """Ada's conversation with Grace; Linus is a stranger to it."""
+    created = actions.create_conversation(
+        ada.pk, CreateConversation(title="Compilers", members=["grace"])
+    )
+    return Conversation.objects.get(pk=created["id"])
+
+
+@pytest.fixture
+def say(room: Conversation) -> Callable[[User, str], MessageShape]:
+    """`say(ada, "hello")`: the message, sent once."""
+
+    def say(author: User, body: str) -> MessageShape:
+        command = SendMessage(body=body, client_id=f"{author.username}: {body}")
+        return actions.send_message(room.id, author.pk, command).message
+
+    return say
+
+
+class Ear:
+    """Hears every announcement and every control message once it is committed."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+        self.controls: list[tuple[str, dict[str, Any]]] = []
+
+    def announce_on_commit(
+        self,
+        topic: str,
+        event: str,
+        payload: dict[str, Any],
+        *,
+        seq: int | None = None,
+        key: str | None = None,
+    ) -> None:
+        transaction.on_commit(lambda: self.told.append(Told(topic, event, payload, seq)))
+
+    def control_on_commit(self, kind: str, payload: dict[str, Any]) -> None:
+        transaction.on_commit(lambda: self.controls.append((kind, payload)))
+
+    def on(self, conversation_id: UUID) -> list[Told]:
+        """What was told on the conversation's topic."""
+        return [told for told in self.told if told.topic == f"conversation:{conversation_id}"]
+
+    def by_user(self, user: User) -> list[Told]:
+        """What was told to all devices of one user."""
+        return [told for told in self.told if told.topic == f"user:{user.pk}"]
+
+
+@pytest.fixture
+def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
+    ear = Ear()
+    monkeypatch.setattr(actions, "announce_on_commit", ear.announce_on_commit)
+    monkeypatch.setattr(actions, "control_on_commit", ear.control_on_commit)
+    return ear
+
+
+@pytest.fixture
+def fresh_throttles() -> None:
+    """Throttles count in the cache, which outlives a test."""
+    cache.clear()
