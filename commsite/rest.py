@@ -31,7 +31,7 @@ _REASONS: Mapping[type[Exception], str] = {
 class CursorPage(CursorPagination):
     """Fifty rows a page, newest first: ``{"results", "next", "previous"}``."""
 
-    ordering = "-created_at"
+    ordering: str | tuple[str, ...] = "-created_at"
     page_size_query_param = "limit"
     max_page_size = 200
 
@@ -68,6 +68,7 @@ def _body(error: exceptions.APIException) -> dict[str, Any]:
         "reason": reason or (codes if isinstance(codes, str) else "error"),
         "message": str(error.detail),
     }
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        body["retry_after_ms"] = int(error.wait * 1000)
+    wait_s = getattr(error, "wait", None)
+    if wait_s is not None:
+        body["retry_after_ms"] = int(wait_s * 1000)
     return body

@@ -6,14 +6,13 @@ is required, HTTPS is assumed, the demo passwords and the bench topics are refus
 
 import hashlib
 import hmac
-import secrets
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import django_stubs_ext
-import environ
+import environ  # type: ignore[import-untyped]
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -75,6 +74,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "commsite.clients.middleware.ClientSessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -186,7 +186,7 @@ REALTIME: dict[str, Any] = {
 } | {
     "BENCH": IS_BENCH,
     "AGENTS": env.str("REALTIME_AGENTS", default="on"),
-    "NODE": secrets.token_hex(6),
+    "NODE": env.str("COMMSITE_NODE", default=""),  # empty: each process names itself
 }
 
 # --- Who someone is ------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ AXES_LOCKOUT_CALLABLE = "commsite.clients.backends.locked_out"
 # --- REST ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "commsite.clients.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -5,7 +5,7 @@ from typing import Any
 from axes.helpers import get_cool_off
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 DEMO_PASSWORD = "commsite-demo"  # noqa: S105 (published in the README; development only)
@@ -20,7 +20,7 @@ class AccountBackend(ModelBackend):
         username: str | None = None,
         password: str | None = None,
         **kwargs: Any,
-    ) -> AbstractBaseUser | None:
+    ) -> User | None:
         """The active user of this name and password, or None."""
         if password == DEMO_PASSWORD and not settings.ARE_DEMO_PASSWORDS_ALLOWED:
             return None

@@ -1,0 +1,62 @@
+"""Reads of clients' tables. Sync: from the event loop they go through `in_thread`."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from commsite.clients.models import ClientSession, Connection, Preferences, Revocation, TokenVersion
+from commsite.clients.schema import DEFAULT_PREFERENCES
+
+CLOCK_SKEW_S = 60
+"""How far the clocks of two processes may be apart."""
+
+
+def token_version(user_id: int) -> int:
+    """The version that this user's tokens must have; 0 until something was revoked."""
+    found = TokenVersion.objects.filter(user_id=user_id).values_list("version", flat=True).first()
+    return found or 0
+
+
+def live_sessions(user: User) -> QuerySet[ClientSession]:
+    """The user's client sessions that have not ended, newest first."""
+    return ClientSession.objects.filter(user_id=user.pk, revoked_at=None)
+
+
+def live_session(session_id: str | uuid.UUID) -> ClientSession | None:
+    """The session with its user, or None when it ended or its user may not log in."""
+    return (
+        ClientSession.objects.select_related("user", "user__token_version")
+        .filter(id=session_id, revoked_at=None, user__is_active=True)
+        .first()
+    )
+
+
+def recent_revocations(since: datetime | None = None) -> list[Revocation]:
+    """The revocations after `since`; without it, all that a token alive now may be older than."""
+    return list(Revocation.objects.filter(created_at__gte=since or _oldest_that_matters()))
+
+
+def forgettable_revocations() -> QuerySet[Revocation]:
+    """The revocations that no living token can be older than."""
+    return Revocation.objects.filter(created_at__lt=_oldest_that_matters())
+
+
+def _oldest_that_matters() -> datetime:
+    return timezone.now() - timedelta(seconds=settings.ACCESS_LIFETIME_S + CLOCK_SKEW_S)
+
+
+def preferences_of(user_id: int) -> dict[str, object]:
+    """Everything a user can set: as they set it, else the default."""
+    row = Preferences.objects.filter(user_id=user_id).first()
+    chosen = row.values if row else {}
+    return DEFAULT_PREFERENCES | {k: v for k, v in chosen.items() if k in DEFAULT_PREFERENCES}
+
+
+def live_connections() -> QuerySet[Connection]:
+    """The connections of processes that are alive."""
+    lease = timedelta(seconds=settings.REALTIME["CONNECTIONS_LEASE_S"])
+    return Connection.objects.filter(node__seen_at__gte=timezone.now() - lease)
