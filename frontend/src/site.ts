@@ -1,0 +1,82 @@
+import "./styles/site.css";
+import { isTyping } from "./conversation/keys";
+import { exactTime, nextChangeMs, relativeTime } from "./times";
+
+/** What every page does: times in the reader's zone, the keyboard map, forms that send once. */
+
+function rememberZone(): void {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  // Django renders the next page's times in it; nothing else is done with it.
+  if (zone)
+    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store needs HTTPS and is not everywhere
+    document.cookie = `zone=${encodeURIComponent(zone)};path=/;max-age=31536000;samesite=lax`;
+}
+
+function showTimes(): void {
+  const now = new Date();
+  let soonest = 3_600_000;
+  for (const element of document.querySelectorAll<HTMLTimeElement>("time[data-relative]")) {
+    const date = new Date(element.dateTime);
+    if (Number.isNaN(date.getTime())) continue;
+    element.textContent = relativeTime(date, now);
+    element.title = exactTime(date);
+    soonest = Math.min(soonest, nextChangeMs(date, now));
+  }
+  window.setTimeout(showTimes, Math.max(1_000, soonest));
+}
+
+function openKeyboardMap(): void {
+  const map = document.querySelector<HTMLDialogElement>("#keyboard-map");
+  if (map !== null && !map.open) map.showModal();
+}
+
+function stepConversation(step: number): void {
+  const links = [...document.querySelectorAll<HTMLAnchorElement>(".conversation-link")];
+  const here = links.findIndex((link) => link.getAttribute("aria-current") === "page");
+  if (here !== -1) links[here + step]?.click();
+}
+
+const SHORTCUTS: ReadonlyMap<string, () => void> = new Map([
+  ["?", openKeyboardMap],
+  ["n", () => document.querySelector<HTMLAnchorElement>("[data-new-conversation]")?.click()],
+  ["Alt ArrowDown", () => stepConversation(1)],
+  ["Alt ArrowUp", () => stepConversation(-1)],
+]);
+
+function pressed(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey) return;
+  // With Alt a key is no text, so those work while writing too.
+  if (isTyping(event.target) && !event.altKey) return;
+  const shortcut = SHORTCUTS.get(event.altKey ? `Alt ${event.key}` : event.key);
+  if (shortcut === undefined) return;
+  event.preventDefault();
+  shortcut();
+}
+
+function submitted(event: SubmitEvent): void {
+  const form = event.target as HTMLFormElement;
+  if (event.defaultPrevented) return;
+  if (form.dataset.sending !== undefined) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sending = "";
+  // What was written here must not wait for the next person at this browser.
+  if (form.dataset.forget !== undefined) {
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith("commsite:")) localStorage.removeItem(key);
+    }
+  }
+}
+
+rememberZone();
+showTimes();
+document.addEventListener("keydown", pressed);
+document.addEventListener("submit", submitted);
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  for (const form of document.querySelectorAll("form")) delete form.dataset.sending;
+});
+for (const button of document.querySelectorAll("[data-keyboard-map]")) {
+  button.addEventListener("click", openKeyboardMap);
+}

@@ -1,0 +1,61 @@
+import { resolve } from "node:path";
+import { defineConfig } from "vitest/config";
+import { iconSprite } from "./icons.plugin.ts";
+
+const here = import.meta.dirname;
+
+export default defineConfig({
+  // Django serves what is built here under STATIC_URL.
+  base: "/static/",
+  publicDir: resolve(here, "public"),
+  build: {
+    outDir: resolve(here, "../static"),
+    emptyOutDir: true,
+    manifest: true,
+    target: "es2022",
+    // The tokens are `light-dark()` pairs; older engines would need every colour twice.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
+    // The content security policy forbids data: URLs.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: {
+        site: resolve(here, "src/site.ts"),
+        conversation: resolve(here, "src/conversation/page.ts"),
+      },
+    },
+  },
+  plugins: [
+    iconSprite({
+      account: "CircleUserRound",
+      add: "Plus",
+      "add-person": "UserPlus",
+      admin: "ShieldCheck",
+      back: "ArrowLeft",
+      check: "Check",
+      close: "X",
+      conversations: "MessagesSquare",
+      copy: "Copy",
+      device: "Monitor",
+      discard: "Trash2",
+      down: "ArrowDown",
+      error: "CircleAlert",
+      info: "Info",
+      key: "KeyRound",
+      keyboard: "Keyboard",
+      link: "Link",
+      logout: "LogOut",
+      offline: "WifiOff",
+      pending: "Clock3",
+      people: "Users",
+      phone: "Smartphone",
+      reconnect: "RefreshCw",
+      rename: "Pencil",
+      reply: "Reply",
+      retry: "RotateCw",
+      send: "SendHorizontal",
+      theme: "SunMoon",
+    }),
+  ],
+  test: { environment: "happy-dom", include: ["tests/**/*.test.ts"] },
+});
