@@ -10,8 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -182,7 +181,7 @@ def add_member(conversation_id: uuid.UUID, user_id: int, command: AddMember) -> 
 
 
 def do_add_member(
-    conversation: Conversation, person: AbstractBaseUser, role: str, *, by: Person | None
+    conversation: Conversation, person: User, role: str, *, by: Person | None
 ) -> Member:
     """Adds a user to a locked conversation and tells its members and the user."""
     member = Member.objects.create(conversation=conversation, user_id=person.pk, role=role)
@@ -213,7 +212,7 @@ def do_remove_member(conversation: Conversation, member: Member, *, by: Person |
     shape = member_shape(member)
     member.delete()
     _record(conversation, Change.Event.MEMBER_REMOVED, {"member": shape}, by=by)
-    if shape["role"] == Member.Role.OWNER:
+    if member.role == Member.Role.OWNER:
         _hand_over(conversation, by=by)
     _tell_user(shape["id"], conversation, None)
     control_on_commit(MEMBER_REMOVED_CONTROL, {"topic": conversation.topic, "user_id": shape["id"]})
@@ -286,10 +285,8 @@ def _member(conversation_id: uuid.UUID, user_id: int) -> Member:
     return member
 
 
-def _people(usernames: Sequence[str]) -> "list[AbstractBaseUser]":
-    users = get_user_model()
-    found = users.objects.filter(username__in=usernames, is_active=True).order_by("id")
-    people = list(found)
+def _people(usernames: Sequence[str]) -> list[User]:
+    people = list(User.objects.filter(username__in=usernames, is_active=True).order_by("id"))
     unknown = sorted(set(usernames) - {person.get_username() for person in people})
     if unknown:
         raise PushError("invalid_payload", f"Nobody is called {', '.join(unknown)}.")

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.db import transaction
-from django.forms import ModelForm
-from django.http import HttpRequest
 
 from conversation import actions
 from conversation.models import Change, Conversation, Member, Message
@@ -17,29 +15,33 @@ from conversation.schema import Person
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.forms import ModelForm
+    from django.http import HttpRequest
 
     _ConversationAdmin = admin.ModelAdmin[Conversation]
     _MemberAdmin = admin.ModelAdmin[Member]
     _MessageAdmin = admin.ModelAdmin[Message]
     _ChangeAdmin = admin.ModelAdmin[Change]
+    _ConversationForm = ModelForm[Conversation]
+    _MemberForm = ModelForm[Member]
 else:
     _ConversationAdmin = _MemberAdmin = _MessageAdmin = _ChangeAdmin = admin.ModelAdmin
 
 
-def _actor(request: HttpRequest) -> Person:
+def _actor(request: "HttpRequest") -> Person:
     return {"id": int(request.user.pk or 0), "username": request.user.get_username()}
 
 
 class _Undeletable:
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    def has_delete_permission(self, request: "HttpRequest", obj: object = None) -> bool:
         return False
 
 
 class _ReadOnly(_Undeletable):
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: "HttpRequest") -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    def has_change_permission(self, request: "HttpRequest", obj: object = None) -> bool:
         return False
 
 
@@ -55,12 +57,12 @@ class ConversationAdmin(_Undeletable, _ConversationAdmin):
     fields = ("id", "title", "created_by", "last_seq", "last_activity_at", "created_at")
     readonly_fields = ("id", "created_by", "last_seq", "last_activity_at", "created_at")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: "HttpRequest") -> bool:
         """A conversation without a member would be nobody's: people open them, not the admin."""
         return False
 
     def save_model(
-        self, request: HttpRequest, obj: Conversation, form: ModelForm, change: bool
+        self, request: "HttpRequest", obj: Conversation, form: "_ConversationForm", change: bool
     ) -> None:
         """Renames, and tells the members."""
         if "title" not in form.changed_data:
@@ -80,24 +82,26 @@ class MemberAdmin(_MemberAdmin):
     raw_id_fields = ("conversation", "user")
     readonly_fields = ("joined_at",)
 
-    def has_change_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
+    def has_change_permission(self, request: "HttpRequest", obj: Member | None = None) -> bool:
         """A membership is added or removed, never pointed at someone else."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: Member, form: ModelForm, change: bool) -> None:
+    def save_model(
+        self, request: "HttpRequest", obj: Member, form: "_MemberForm", change: bool
+    ) -> None:
         """Adds the member."""
         with transaction.atomic():
             conversation = actions.lock(obj.conversation_id)
             added = actions.do_add_member(conversation, obj.user, obj.role, by=_actor(request))
         obj.pk = added.pk
 
-    def delete_model(self, request: HttpRequest, obj: Member) -> None:
+    def delete_model(self, request: "HttpRequest", obj: Member) -> None:
         """Removes the member."""
         with transaction.atomic():
             conversation = actions.lock(obj.conversation_id)
             actions.do_remove_member(conversation, obj, by=_actor(request))
 
-    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Member]") -> None:
+    def delete_queryset(self, request: "HttpRequest", queryset: "QuerySet[Member]") -> None:
         """Removes each of the members."""
         for member in queryset.select_related("user", "conversation"):
             self.delete_model(request, member)

@@ -22,4 +22,8 @@ def register() -> None:
         registry.declare(event, registry.Delivery.MUST)
     registry.declare("membership_changed", registry.Delivery.STATE)
     pubsub.on_control(actions.MEMBER_REMOVED_CONTROL, take_topic_away)
-    pubsub.on_gap(lambda: hub.spawn(eject_strangers()))
+    pubsub.on_gap(_recheck)
+
+
+def _recheck() -> None:
+    hub.spawn(eject_strangers())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,7 +61,7 @@ def test_sending_converges(room: Conversation, converges: Callable, grace: User,
         lambda: actions.send_message(
             room.id,
             grace.pk,
-            SendMessage(body="because", client_id="c9", reply_to=question["id"]),
+            SendMessage(body="because", client_id="c9", reply_to=uuid.UUID(question["id"])),
         ),
     )
 
