@@ -16,7 +16,7 @@ from tests.support.server import ServerKind, Site, build_database, copy_database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
 HERE = Path(__file__).parent
 SERVERS: tuple[ServerKind, ...] = ("uvicorn", "daphne")
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings: SettingsWrapper) -> None:
+def quick_passwords(settings: Settings) -> None:
     """Argon2 is slow on purpose; a test that is not about it should not wait for it."""
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.MD5PasswordHasher",

@@ -16,7 +16,7 @@ from commsite.realtime.registry import declared_events
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 MADE_HERE = frozenset(
@@ -187,7 +187,7 @@ def test_the_operations_page_lists_every_setting() -> None:
     assert read - documented == set()
 
 
-def test_the_operations_page_states_every_limit_with_its_default(settings: SettingsWrapper) -> None:
+def test_the_operations_page_states_every_limit_with_its_default(settings: Settings) -> None:
     documented = column("docs/operations.md", "variable", beside="default")
     limits = {
         f"COMMSITE_{key}": f"{value:g}" if isinstance(value, float) else str(value)
