@@ -101,7 +101,7 @@ class ClientSessionMiddleware(MiddlewareMixin):
         async def auser() -> User | AnonymousUser:
             return await sync_to_async(_current_user)(request, found)
 
-        request.auser = auser  # type: ignore[assignment]
+        request.auser = auser
 
 
 def _current_user(request: HttpRequest, user: User | AnonymousUser) -> User | AnonymousUser:
