@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class CommsiteConfig(AppConfig):
@@ -13,5 +14,7 @@ class CommsiteConfig(AppConfig):
     verbose_name = "Commsite"
 
     def ready(self) -> None:
-        """Register the system checks that refuse contradictory settings."""
+        """Register the system checks that refuse contradictory settings; serve the bench topics if asked to."""
         import_module("commsite.checks")
+        if settings.REALTIME["BENCH"]:
+            import_module("commsite.realtime.bench").install()

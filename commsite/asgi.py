@@ -11,14 +11,16 @@ django_application = get_asgi_application()  # before anything that needs the ap
 from collections.abc import Awaitable, Callable  # noqa: E402
 from typing import Any  # noqa: E402
 
-from channels.routing import ProtocolTypeRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
 from commsite.clients.middleware import ClientMiddleware  # noqa: E402
+from commsite.realtime.auth import Refused  # noqa: E402
 from commsite.realtime.auth import Refused  # noqa: E402
 from commsite.realtime.consumer import Handshakes, SocketConsumer, refuse  # noqa: E402
 from commsite.realtime.hub import hub  # noqa: E402
 from commsite.realtime.longpoll import LongPoll, poll_token  # noqa: E402
-from conversation.routing import websockets as conversation_websockets  # noqa: E402
+from conversation.routing import websocket_urlpatterns as conversation_sockets  # noqa: E402
 
 Application = Callable[..., Awaitable[None]]
 
@@ -59,24 +61,20 @@ def opens_session(scope: dict[str, Any]) -> bool:
     return poll_token(scope) is None
 
 
-def socket(consumer: type[SocketConsumer]) -> Application:
-    """A consumer behind the handshake's limits and the clients' identification."""
-    app: Application = Handshakes(ClientMiddleware(consumer.as_asgi()))
-    return app
+def guarded(app: Application) -> Application:
+    """A socket application behind the handshake's limits and the clients' identification."""
+    behind: Application = Handshakes(ClientMiddleware(app))
+    return behind
 
 
 application = ProtocolTypeRouter(
     {
         "http": Paths(
-            {LONGPOLL: ClientMiddleware(LongPoll(LONGPOLL), needs_identity=opens_session)},
-            django_application,
+            {LONGPOLL: ClientMiddleware(LongPoll(LONGPOLL), needs_identity=opens_session)}, django_application
         ),
         "websocket": Paths(
-            {
-                "/socket/websocket": socket(SocketConsumer),
-                **{path: socket(consumer) for path, consumer in conversation_websockets.items()},
-            },
-            no_such_socket,
+            {"/socket/websocket": guarded(SocketConsumer.as_asgi())},
+            guarded(URLRouter([*conversation_sockets, re_path(r"", no_such_socket)])),
         ),
         "lifespan": lifespan,
     }

@@ -1,0 +1,354 @@
+"""Between processes: announcements by shard, control messages to all, calls to one. One mailbox per process.
+
+Everything a process publishes is numbered per (node, epoch, shard); receivers see gaps by the next message or by the
+beacon that each process sends every two seconds, and then read again what must not be missed. The channel layer may
+lose messages at any time; nothing here depends on it not doing so.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+from channels.layers import get_channel_layer
+
+from commsite.realtime.announcement import Announcement
+from commsite.realtime.telemetry import count
+from commsite.realtime.topic import SHARDS, shard_of
+
+logger = logging.getLogger(__name__)
+
+CONTROL = SHARDS
+"""The shard that every process is in."""
+BEACON_S = 2.0
+PROBE_TIMEOUT_S = 2.0
+PROBE_TRIES = 3
+MAX_PENDING = 10_000
+"""Items kept per shard while the layer cannot be reached; older ones are dropped and show as a gap."""
+RETRY_S = 0.5
+
+
+class Control(msgspec.Struct, array_like=True, tag="c"):
+    """A message to every process."""
+
+    kind: str
+    payload: dict[str, Any]
+
+
+class Envelope(msgspec.Struct, array_like=True, tag="a"):
+    """An announcement on its way."""
+
+    announcement: Announcement
+
+
+class Packet(msgspec.Struct, array_like=True):
+    """What travels: `first` is the number of the first item in this shard; a probe has no items."""
+
+    node: str
+    epoch: int
+    shard: int
+    first: int
+    items: list[Envelope | Control]
+    probe: str | None = None
+    heads: dict[int, int] | None = None
+
+
+class Call(msgspec.Struct, array_like=True):
+    """A request to one process, or the answer to it (`kind` None)."""
+
+    id: str
+    reply_to: str
+    kind: str | None
+    payload: dict[str, Any]
+
+
+class Receiver(Protocol):
+    """What the backplane hands to its process."""
+
+    def on_announcement(self, announcement: Announcement) -> None:
+        """An announcement of another process."""
+
+    def on_control_message(self, kind: str, payload: dict[str, Any]) -> None:
+        """A control message of another process."""
+
+    def on_missed(self, shard: int) -> None:
+        """Something in this shard was lost."""
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_packet = msgspec.msgpack.Decoder(Packet).decode
+_unpack_call = msgspec.msgpack.Decoder(Call).decode
+Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class Unreachable(Exception):  # noqa: N818  a condition of the network
+    """The process called did not answer in time."""
+
+
+def group_of(shard: int) -> str:
+    """The layer's group of a shard."""
+    return "commsite.control" if shard == CONTROL else f"commsite.shard.{shard}"
+
+
+class Backplane:
+    """The link of one process to the others. With no channel layer it is silent and everything is ready at once."""
+
+    def __init__(self, node: str, epoch: int, receiver: Receiver) -> None:
+        self.node = node
+        self.epoch = epoch
+        self._receiver = receiver
+        self._layer = get_channel_layer()
+        self.mailbox = "local"
+        self.answers: dict[str, Answer] = {}
+        self._confirmed: set[int] = set()
+        self._subscribing: dict[int, asyncio.Future[None]] = {}
+        self._probes: dict[str, asyncio.Event] = {}
+        self._calls: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._numbers: dict[int, int] = defaultdict(int)
+        self._heads: dict[tuple[str, int, int], int] = {}
+        self._pending: dict[int, list[Envelope | Control]] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ids = itertools.count(1)
+
+    @property
+    def is_alone(self) -> bool:
+        """True with one process: nothing travels."""
+        return self._layer is None
+
+    async def start(self) -> None:
+        """Opens the mailbox and the control shard."""
+        if self._layer is None:
+            return
+        self._spawn(self._publish_forever())
+        self.mailbox = await self._persist(self._layer.new_channel)
+        self._spawn(self._receive_forever())
+        await self.subscribe(CONTROL)
+        self._spawn(self._beacon_forever())
+
+    async def stop(self) -> None:
+        """Sends what is pending, then closes the links."""
+        if self._layer is None:
+            return
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self._publish_pending(), RETRY_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        flush = getattr(self._layer, "flush", None)
+        if flush is not None:
+            with contextlib.suppress(Exception):
+                await flush()
+
+    # -- out
+
+    def announce(self, announcement: Announcement) -> None:
+        """Sends an announcement to the other processes that need its shard."""
+        if self._layer is not None:
+            self._enqueue(shard_of(announcement.topic), Envelope(announcement))
+
+    def control(self, kind: str, payload: dict[str, Any]) -> None:
+        """Sends a control message to every other process."""
+        if self._layer is not None:
+            self._enqueue(CONTROL, Control(kind, payload))
+
+    async def call(self, mailbox: str, kind: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Asks one process; raises Unreachable when it does not answer in time."""
+        if mailbox == self.mailbox:
+            return await self.answers[kind](payload)
+        if self._layer is None:
+            raise Unreachable(mailbox)
+        call_id = f"{self.node}.{next(self._ids)}"
+        answer = self._calls[call_id] = asyncio.get_running_loop().create_future()
+        try:
+            await self._send_call(mailbox, Call(call_id, self.mailbox, kind, payload))
+            return await asyncio.wait_for(answer, timeout_s)
+        except (TimeoutError, OSError) as error:
+            raise Unreachable(mailbox) from error
+        finally:
+            del self._calls[call_id]
+
+    async def _send_call(self, mailbox: str, call: Call) -> None:
+        await self._layer.send(mailbox, {"type": "commsite.call", "d": _pack(call)})
+
+    def _enqueue(self, shard: int, item: Envelope | Control) -> None:
+        pending = self._pending.setdefault(shard, [])
+        pending.append(item)
+        if len(pending) > MAX_PENDING:
+            self._numbers[shard] += 1
+            pending.pop(0)
+            count("backplane_dropped_total")
+        self._wake.set()
+
+    async def _publish_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._publish_pending()
+            except Exception as error:  # noqa: BLE001  any failure of the layer means the same: try again later
+                logger.warning("backplane: cannot publish: %s", error)
+                count("backplane_errors_total")
+                self._wake.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def _publish_pending(self) -> None:
+        while self._pending:
+            shard = next(iter(self._pending))
+            items = self._pending.pop(shard)
+            first = self._numbers[shard] + 1
+            self._numbers[shard] += len(items)  # a failed publish leaves a gap, which is the truth
+            await self._publish(Packet(self.node, self.epoch, shard, first, items))
+
+    async def _publish(self, packet: Packet) -> None:
+        await self._layer.group_send(group_of(packet.shard), {"type": "commsite.packet", "d": _pack(packet)})
+        count("backplane_packets_sent_total")
+
+    async def _beacon_forever(self) -> None:
+        while True:
+            await asyncio.sleep(BEACON_S)
+            packet = Packet(self.node, self.epoch, CONTROL, self._numbers[CONTROL] + 1, [], heads=dict(self._numbers))
+            with contextlib.suppress(Exception):
+                await self._publish(packet)
+
+    # -- in
+
+    def is_subscribed(self, shard: int) -> bool:
+        """True when messages of this shard certainly reach this process."""
+        return self._layer is None or shard in self._confirmed
+
+    async def subscribe(self, shard: int) -> None:
+        """Joins a shard and returns when a probe has come back, so that nothing published later is missed."""
+        if self.is_subscribed(shard):
+            return
+        running = self._subscribing.get(shard)
+        if running is None:
+            running = self._subscribing[shard] = asyncio.ensure_future(self._subscribe(shard))
+            running.add_done_callback(lambda _: self._subscribing.pop(shard, None))
+        await asyncio.shield(running)
+
+    async def leave_unneeded(self, needed: set[int]) -> None:
+        """Leaves the shards that no topic here needs any more."""
+        for shard in self._confirmed - needed - {CONTROL}:
+            self._confirmed.discard(shard)
+            for key in [key for key in self._heads if key[2] == shard]:
+                del self._heads[key]
+            with contextlib.suppress(Exception):
+                await self._layer.group_discard(group_of(shard), self.mailbox)
+
+    async def _subscribe(self, shard: int) -> None:
+        for _ in range(PROBE_TRIES):
+            probe = f"{self.node}.{next(self._ids)}"
+            arrived = self._probes[probe] = asyncio.Event()
+            try:
+                await self._layer.group_add(group_of(shard), self.mailbox)
+                await self._publish(Packet(self.node, self.epoch, shard, 0, [], probe=probe))
+                await asyncio.wait_for(arrived.wait(), PROBE_TIMEOUT_S)
+            except Exception as error:  # noqa: BLE001  any failure of the layer means the same: try again
+                logger.warning("backplane: shard %s not confirmed: %r", shard, error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._confirmed.add(shard)
+                return
+            finally:
+                del self._probes[probe]
+        count("backplane_unconfirmed_total")
+
+    async def _receive_forever(self) -> None:
+        while True:
+            try:
+                message = await self._layer.receive(self.mailbox)
+            except Exception as error:  # noqa: BLE001  any failure of the layer means the same: try again
+                logger.warning("backplane: cannot receive: %s", error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            try:
+                self._dispatch(message)
+            except Exception:
+                logger.exception("backplane: a message could not be handled")
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        if message["type"] == "commsite.call":
+            self._on_call(_unpack_call(message["d"]))
+        else:
+            self._on_packet(_unpack_packet(message["d"]))
+
+    def _on_packet(self, packet: Packet) -> None:
+        if packet.probe is not None:
+            arrived = self._probes.get(packet.probe)
+            if arrived is not None:
+                arrived.set()
+            return
+        if packet.node == self.node:
+            return
+        if packet.heads is not None:
+            for shard, head in packet.heads.items():
+                self._see(packet.node, packet.epoch, shard, head, is_beacon=True)
+            return
+        self._see(packet.node, packet.epoch, packet.shard, packet.first - 1, is_beacon=False)
+        self._heads[packet.node, packet.epoch, packet.shard] = packet.first + len(packet.items) - 1
+        for item in packet.items:
+            if isinstance(item, Envelope):
+                self._receiver.on_announcement(item.announcement)
+            else:
+                self._receiver.on_control_message(item.kind, item.payload)
+
+    def _see(self, node: str, epoch: int, shard: int, upto: int, *, is_beacon: bool) -> None:
+        """Holds what should have come (`upto`) against what came."""
+        if shard != CONTROL and shard not in self._confirmed and shard not in self._subscribing:
+            return
+        known = self._heads.get((node, epoch, shard))
+        if known is not None and upto > known:
+            count("backplane_gaps_total")
+            logger.warning("backplane: missed %s messages of %s in shard %s", upto - known, node, shard)
+            self._receiver.on_missed(shard)
+        if is_beacon and (known is None or upto > known):
+            self._heads[node, epoch, shard] = upto
+
+    def _on_call(self, call: Call) -> None:
+        if call.kind is None:
+            answer = self._calls.get(call.id)
+            if answer is not None and not answer.done():
+                answer.set_result(call.payload)
+            return
+        self._spawn(self._answer(call, call.kind))
+
+    async def _answer(self, call: Call, kind: str) -> None:
+        payload = await self.answers[kind](call.payload)
+        await self._send_call(call.reply_to, Call(call.id, self.mailbox, None, payload))
+
+    # -- tasks
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.append(task)
+        task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)
+
+    async def _persist(self, attempt: Callable[[], Awaitable[str]]) -> str:
+        while True:
+            try:
+                return await attempt()
+            except Exception as error:  # noqa: BLE001  any failure of the layer means the same: try again
+                logger.warning("backplane: cannot connect: %s", error)
+                await asyncio.sleep(RETRY_S)
+
+
+def publish_from_outside(items: list[tuple[int, Envelope | Control]], node: str) -> None:
+    """Publishes from a process with no event loop of ours (a management command): a node that lives for one message."""
+    from asgiref.sync import async_to_sync  # noqa: PLC0415  the server never comes here
+
+    layer = get_channel_layer()
+    if layer is None:
+        return
+
+    async def send() -> None:
+        for number, (shard, item) in enumerate(items, 1):
+            packet = Packet(node, number, shard, 1, [item])
+            await layer.group_send(group_of(shard), {"type": "commsite.packet", "d": _pack(packet)})
+
+    async_to_sync(send)()

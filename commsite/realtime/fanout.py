@@ -1,0 +1,275 @@
+"""Topics and who joined them in this process: holds, orders and delivers announcements (design: docs/architecture.md).
+
+The events of one loop turn are joined: each codec's frames for a topic become one bytes object that every subscriber
+that keeps up gets in one write. No await and no task per delivery.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from commsite.realtime.announcement import Announcement, Outgoing
+from commsite.realtime.codec import Codec
+from commsite.realtime.outbox import Outbox
+from commsite.realtime.sequence import Sequence
+from commsite.realtime.telemetry import count, counters
+
+DELIVERIES = ("deliveries_total", ())
+JOINED_BYTES = 64 * 1024
+"""A turn's frames are flushed early when they exceed this."""
+HOLE_PATIENCE_S = 0.05
+"""How long a hole may be just a slower thread before the database is asked."""
+HOLE_RETRIES = 5
+
+Fill = Callable[[str, int, int | None], Awaitable[list[Announcement]]]
+"""(topic, after, up to and including or None) -> what history holds between them."""
+
+
+class Subscriber(Protocol):
+    """A channel, as far as delivery is concerned."""
+
+    id: str
+    codec: Codec
+    outbox: Outbox
+    intercept: Mapping[str, str]
+
+    def intercepted(self, outgoing: Outgoing) -> None:
+        """Delivers an event through the channel's own method."""
+
+
+class TopicState:
+    """One topic in this process."""
+
+    __slots__ = ("groups", "holding", "intercepting", "is_mending", "late", "name", "pending", "pending_bytes", "sequence", "tries")
+
+    def __init__(self, name: str, *, keeps_history: bool) -> None:
+        self.name = name
+        self.groups: dict[tuple[Codec, bool], dict[Subscriber, Outbox]] = {}
+        self.intercepting: dict[Subscriber, None] = {}
+        self.holding: dict[Subscriber, list[Outgoing]] = {}
+        self.late: dict[Subscriber, int] = {}
+        self.pending: list[Outgoing] = []
+        self.pending_bytes = 0
+        self.sequence: Sequence[Outgoing] | None = Sequence() if keeps_history else None
+        self.is_mending = False
+        self.tries = 0
+
+    @property
+    def size(self) -> int:
+        """How many subscribers the topic has here."""
+        return len(self.holding) + len(self.intercepting) + sum(map(len, self.groups.values()))
+
+
+class Fanout:
+    """All topics of this process. Event loop only."""
+
+    def __init__(self, keeps_history: Callable[[str], bool], fill: Fill) -> None:
+        self.topics: dict[str, TopicState] = {}
+        self._keeps_history = keeps_history
+        self._fill = fill
+        self._dirty: list[TopicState] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- who is there
+
+    def hold(self, name: str, subscriber: Subscriber) -> None:
+        """Subscribes, but keeps what arrives until `release`: what was announced before stays out."""
+        state = self.topics.get(name)
+        if state is None:
+            state = self.topics[name] = TopicState(name, keeps_history=self._keeps_history(name))
+        elif state.pending:
+            self._flush_topic(state)
+        state.holding[subscriber] = []
+
+    def baseline(self, name: str, seq: int) -> None:
+        """History up to `seq` has been read for a subscriber of this topic."""
+        state = self.topics.get(name)
+        if state is not None and state.sequence is not None:
+            self._queue_all(state, state.sequence.baseline(seq))
+
+    def release(self, name: str, subscriber: Subscriber, floor: int | None = None) -> None:
+        """Ends the hold: delivers what came meanwhile, but for must events up to `floor` (the history it has read)."""
+        state = self.topics.get(name)
+        if state is None or subscriber not in state.holding:
+            return
+        if state.pending:
+            self._flush_topic(state)
+        held = state.holding.pop(subscriber)
+        sequence = state.sequence
+        if floor is not None and sequence is not None and (sequence.last is None or sequence.last < floor):
+            state.late[subscriber] = floor
+        if subscriber.intercept:
+            state.intercepting[subscriber] = None
+        else:
+            group = (subscriber.codec, subscriber.outbox.write is not None)
+            state.groups.setdefault(group, {})[subscriber] = subscriber.outbox
+        for outgoing in held:
+            if floor is None or outgoing.announcement.seq is None or outgoing.announcement.seq > floor:
+                self._deliver(subscriber, outgoing)
+
+    def leave(self, name: str, subscriber: Subscriber) -> None:
+        """Unsubscribes; harmless when not subscribed. What was announced before is delivered first."""
+        state = self.topics.get(name)
+        if state is None:
+            return
+        if state.pending:
+            self._flush_topic(state)
+        state.holding.pop(subscriber, None)
+        state.intercepting.pop(subscriber, None)
+        state.late.pop(subscriber, None)
+        key = (subscriber.codec, subscriber.outbox.write is not None)
+        group = state.groups.get(key)
+        if group is not None:
+            group.pop(subscriber, None)
+            if not group:
+                del state.groups[key]
+        if not state.groups and not state.holding and not state.intercepting:
+            self.topics.pop(name, None)
+
+    # -- what goes out
+
+    def accept(self, announcement: Announcement) -> None:
+        """Takes an announcement from this process or another; must events with a seq go out in its order."""
+        state = self.topics.get(announcement.topic)
+        if state is None:
+            return
+        outgoing = Outgoing(announcement)
+        if announcement.seq is None or state.sequence is None:
+            self._queue(state, outgoing)
+            return
+        self._queue_all(state, state.sequence.offer(announcement.seq, outgoing))
+        if state.sequence.hole is not None and not state.is_mending:
+            self._mend_later(state, HOLE_PATIENCE_S)
+
+    def flush(self) -> None:
+        """Delivers what this turn announced."""
+        dirty, self._dirty = self._dirty, []
+        for state in dirty:
+            if state.pending:
+                self._flush_topic(state)
+
+    def flush_for(self, topics: Mapping[str, object]) -> None:
+        """Delivers now what waits on these topics, so that a direct frame does not overtake it."""
+        for state in self._dirty:
+            if state.pending and state.name in topics:
+                self._flush_topic(state)
+
+    @property
+    def is_dirty(self) -> bool:
+        """True while announcements of this turn wait for its end."""
+        return bool(self._dirty)
+
+    def _queue_all(self, state: TopicState, outgoing: list[Outgoing]) -> None:
+        for each in outgoing:
+            self._queue(state, each)
+
+    def _queue(self, state: TopicState, outgoing: Outgoing) -> None:
+        if not state.pending:
+            if not self._dirty:
+                asyncio.get_running_loop().call_soon(self.flush)
+            self._dirty.append(state)
+        state.pending.append(outgoing)
+        state.pending_bytes += len(outgoing.announcement.payload)
+        if state.pending_bytes > JOINED_BYTES:
+            self._flush_topic(state)
+
+    def _flush_topic(self, state: TopicState) -> None:
+        pending, state.pending, state.pending_bytes = state.pending, [], 0
+        for held in state.holding.values():
+            held.extend(pending)
+        for subscriber in list(state.intercepting):
+            for outgoing in pending:
+                self._deliver_checked(state, subscriber, outgoing)
+        is_plain = not state.late and all(outgoing.announcement.exclude is None for outgoing in pending)
+        for (codec, is_raw), group in list(state.groups.items()):
+            if is_plain and is_raw:
+                self._write_joined(codec, group, pending)
+            else:
+                for subscriber in list(group):
+                    for outgoing in pending:
+                        self._deliver_checked(state, subscriber, outgoing)
+
+    @staticmethod
+    def _write_joined(codec: Codec, group: dict[Subscriber, Outbox], pending: list[Outgoing]) -> None:
+        frames = [
+            (wire, outgoing.announcement.delivery, outgoing.announcement.conflation_key)
+            for outgoing in pending
+            if (wire := outgoing.wire(codec)) is not None
+        ]
+        if not frames:
+            return
+        data = frames[0][0].framed if len(frames) == 1 else b"".join([frame[0].framed for frame in frames])
+        for outbox in list(group.values()):
+            if outbox.is_clear:
+                outbox.write(data)  # type: ignore[misc]  groups of raw transports only
+            else:
+                for wire, delivery, key in frames:
+                    outbox.put(wire, delivery, key)
+        counters[DELIVERIES] += len(group) * len(frames)
+
+    def _deliver_checked(self, state: TopicState, subscriber: Subscriber, outgoing: Outgoing) -> None:
+        announcement = outgoing.announcement
+        if announcement.exclude is not None and announcement.exclude == subscriber.id:
+            return
+        floor = state.late.get(subscriber)
+        if floor is not None and announcement.seq is not None:
+            if announcement.seq >= floor:
+                del state.late[subscriber]
+            if announcement.seq <= floor:
+                return
+        self._deliver(subscriber, outgoing)
+
+    @staticmethod
+    def _deliver(subscriber: Subscriber, outgoing: Outgoing) -> None:
+        announcement = outgoing.announcement
+        if announcement.event in subscriber.intercept:
+            subscriber.intercepted(outgoing)
+            return
+        wire = outgoing.wire(subscriber.codec)
+        if wire is None:
+            count("deliveries_not_representable_total", codec=subscriber.codec.name)
+            return
+        subscriber.outbox.put(wire, announcement.delivery, announcement.conflation_key)
+        counters[DELIVERIES] += 1
+
+    # -- holes in the sequence
+
+    def resync(self, concerns: Callable[[str], bool]) -> None:
+        """Reads the must events of the topics concerned again from history: something may have been missed."""
+        for state in list(self.topics.values()):
+            if state.sequence is not None and concerns(state.name):
+                self._start(self._catch_up(state, None))
+
+    def _mend_later(self, state: TopicState, delay_s: float) -> None:
+        state.is_mending = True
+        asyncio.get_running_loop().call_later(delay_s, self._mend, state)
+
+    def _mend(self, state: TopicState) -> None:
+        state.is_mending = False
+        hole = state.sequence.hole if state.sequence is not None else None
+        if hole is not None and self.topics.get(state.name) is state:
+            self._start(self._catch_up(state, hole[1]))
+
+    async def _catch_up(self, state: TopicState, upto: int | None) -> None:
+        sequence = state.sequence
+        if sequence is None or sequence.last is None:
+            return
+        count("history_holes_total")
+        for announcement in await self._fill(state.name, sequence.last, upto):
+            if announcement.seq is not None:
+                self._queue_all(state, sequence.offer(announcement.seq, Outgoing(announcement)))
+        hole = sequence.hole
+        if hole is None:
+            state.tries = 0
+        elif state.tries < HOLE_RETRIES:
+            state.tries += 1
+            self._mend_later(state, HOLE_PATIENCE_S * 2**state.tries)
+        else:
+            count("history_holes_given_up_total")
+            state.tries = 0
+            self._queue_all(state, sequence.skip_to(hole[1]))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,73 @@
+"""`HistoryChannel`: topics whose events can be replayed. Never a gap, never a repeat.
+
+A join subscribes first (holding what arrives), reads history up to some seq, replies, replays, and then releases what
+was held beyond that seq.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from commsite.realtime.channel import Channel
+from commsite.realtime.registry import Fact
+from commsite.realtime.schema import Payload, parse
+from commsite.realtime.threads import in_thread
+
+REPLAY_LIMIT = 1000
+"""A client that missed more than this starts afresh (`reset`)."""
+
+JoinReply = tuple[int, dict[str, Any], list[Fact]]
+
+
+class JoinCommand(Payload):
+    """What a join may carry: the last seq that the client has."""
+
+    since: int | None = None
+
+
+class HistoryChannel(Channel):
+    """A channel whose join takes `since`. Authors write `authorize`, `snapshot`, `welcome` and `replay`; all sync, run in a thread."""
+
+    __slots__ = ("_floor", "_replay")
+
+    def authorize(self) -> None:
+        """Raises PushError when this identity may not join."""
+        raise NotImplementedError
+
+    def snapshot(self) -> tuple[int, dict[str, Any]]:
+        """(last seq, what a client without `since` gets in the reply: the newest 50 and the like)."""
+        raise NotImplementedError
+
+    def welcome(self) -> dict[str, Any]:
+        """What every join reply holds besides (names, members)."""
+        return {}
+
+    def replay(self, after: int, limit: int) -> tuple[int, list[Fact]] | None:
+        """(last seq, all facts after `after` in order), or None when they cannot be had or are more than `limit`."""
+        raise NotImplementedError
+
+    async def join(self, payload: msgspec.Raw) -> Mapping[str, Any]:
+        """Reads history in one thread call and answers `{"seq", "reset", …}`."""
+        since = parse(JoinCommand, payload).since
+        seq, reply, facts = await in_thread(self._read, since)
+        self._floor: int = seq
+        self._replay: list[Fact] = facts
+        self.socket.fanout.baseline(str(self.topic), seq)
+        return reply
+
+    def _read(self, since: int | None) -> JoinReply:
+        self.authorize()
+        if since is not None:
+            replayed = self.replay(since, REPLAY_LIMIT) if since >= 0 else None
+            if replayed is not None:
+                seq, facts = replayed
+                return seq, {"seq": seq, "reset": False, **self.welcome()}, facts
+        seq, state = self.snapshot()
+        return seq, {"seq": seq, "reset": since is not None, **self.welcome(), **state}, []
+
+    def _joined(self) -> None:
+        for fact in self._replay:
+            self.push(fact.event, fact.payload)
+        self._replay = []
+        self.socket.fanout.release(str(self.topic), self, self._floor)

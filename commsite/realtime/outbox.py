@@ -1,0 +1,133 @@
+"""The outbox of one socket: straight to the transport while that is clear, else a queue bounded in bytes.
+
+Once the transport holds more than its high-water mark the queue takes over: must events wait in order, state
+events replace older ones of the same key, ephemeral ones are dropped and counted. What would exceed the bound first
+costs the droppable ones, then the socket (4008: the client comes back and resumes from its last seq).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from commsite.realtime.envelope import Wire
+from commsite.realtime.registry import Delivery
+from commsite.realtime.telemetry import counters
+
+DROPPED = ("deliveries_dropped_total", (("class", "ephemeral"),))
+EVICTED = ("deliveries_dropped_total", (("class", "state"),))
+CONFLATED = ("deliveries_conflated_total", ())
+DEFERRED = ("deliveries_deferred_total", ())
+
+
+class Transport(Protocol):
+    """What a server gives us (scope["extensions"]["commsite.transport"]), or a stand-in over plain ASGI sends.
+
+    `write` takes framed bytes and is None where the server offers no such thing; `send` always works. The transport
+    calls `outbox.clogged()` and `outbox.cleared()` as its buffer passes its marks.
+    """
+
+    write: Callable[[bytes], Any] | None
+    rtt_ms: float | None
+
+    def attach(self, outbox: "Outbox") -> None:
+        """Tells `outbox` from now on when the transport clogs and clears."""
+
+    def send(self, wire: Wire) -> None:
+        """Queues one frame behind what was written before."""
+
+    def waiting(self) -> int:
+        """Bytes that the transport still holds."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Starts the closing handshake; the connection is cut when the peer does not answer."""
+
+
+class Outbox:
+    """One socket's way out. Not for more than one event loop."""
+
+    __slots__ = ("_queue", "_transport", "is_clear", "is_closed", "limit", "on_overflow", "queued_bytes", "write")
+
+    def __init__(self, transport: Transport, limit: int, on_overflow: Callable[[], None]) -> None:
+        self._transport = transport
+        self.write = transport.write
+        self.limit = limit
+        self.on_overflow = on_overflow
+        self.is_clear = True
+        self.is_closed = False
+        self.queued_bytes = 0
+        self._queue: OrderedDict[object, tuple[Wire, Delivery]] | None = None
+        transport.attach(self)
+
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes in this queue and in the transport."""
+        return self.queued_bytes + self._transport.waiting()
+
+    def put(self, wire: Wire, delivery: Delivery = Delivery.MUST, key: object = None) -> None:
+        """Sends a frame now or queues it by its class. `key` names what a state event is the latest value of."""
+        if not self.is_clear:
+            self._defer(wire, delivery, key)
+        elif self.write is not None:
+            self.write(wire.framed)
+        else:
+            self._transport.send(wire)
+
+    def clogged(self) -> None:
+        """The transport holds enough: queue from now on."""
+        self.is_clear = False
+
+    def cleared(self) -> None:
+        """The transport has room again: hand over what waits, in order, until it clogs again."""
+        if self.is_closed:
+            return
+        self.is_clear = True
+        queue = self._queue
+        while queue and self.is_clear:
+            _, (wire, _) = queue.popitem(last=False)
+            self.queued_bytes -= len(wire.framed)
+            self._transport.send(wire)
+        if not queue:
+            self._queue = None
+
+    def close(self, code: int, reason: str, last: Wire | None) -> None:
+        """Drops what waits, sends the last frame and starts the closing handshake. Later puts go nowhere."""
+        if self.is_closed:
+            return
+        self.discard()
+        if last is not None:
+            self._transport.send(last)
+        self._transport.close(code, reason)
+
+    def discard(self) -> None:
+        """Forgets what waits: the socket is gone."""
+        self.is_closed = True
+        self.is_clear = False
+        self._queue = None
+        self.queued_bytes = 0
+
+    def _defer(self, wire: Wire, delivery: Delivery, key: object) -> None:
+        if self.is_closed:
+            return
+        if delivery is Delivery.EPHEMERAL:
+            counters[DROPPED] += 1
+            return
+        queue = self._queue
+        if queue is None:
+            queue = self._queue = OrderedDict()
+        slot: object = (delivery, key) if delivery is Delivery.STATE and key is not None else object()
+        older = queue.pop(slot, None)
+        if older is not None:
+            self.queued_bytes -= len(older[0].framed)
+            counters[CONFLATED] += 1
+        queue[slot] = (wire, delivery)
+        self.queued_bytes += len(wire.framed)
+        counters[DEFERRED] += 1
+        if self.queued_bytes > self.limit:
+            self._shrink(queue)
+
+    def _shrink(self, queue: "OrderedDict[object, tuple[Wire, Delivery]]") -> None:
+        for slot in [slot for slot, (_, delivery) in queue.items() if delivery is not Delivery.MUST]:
+            self.queued_bytes -= len(queue.pop(slot)[0].framed)
+            counters[EVICTED] += 1
+        if self.queued_bytes > self.limit:
+            self.on_overflow()

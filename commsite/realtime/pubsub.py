@@ -1,0 +1,81 @@
+"""The one door for announcements and control messages: from any thread, on commit, in a server or outside of one."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from commsite.realtime.announcement import Announcement
+from commsite.realtime.backplane import CONTROL, Control, Envelope, publish_from_outside
+from commsite.realtime.envelope import Binary, encode_payload
+from commsite.realtime.hub import ControlHandler, control_handlers, gap_handlers, hub, node_name
+from commsite.realtime.registry import delivery_of
+from commsite.realtime.topic import shard_of
+
+
+def announce(
+    topic: str,
+    event: str,
+    payload: Mapping[str, Any] | msgspec.Raw | Binary | bytes,
+    *,
+    seq: int | None = None,
+    key: str | None = None,
+    exclude: str | None = None,
+) -> None:
+    """Sends `event` to everyone who joined `topic`, in every process.
+
+    The class of the event (registry.declare) decides how it is delivered: `seq` orders must events, `key` conflates
+    state events; `exclude` is the id of a channel that shall not get it. Returns at once, from any thread.
+    Raises LookupError for an event that nobody declared.
+    """
+    body = encode_payload(payload)
+    is_binary = isinstance(body, Binary)
+    announcement = Announcement(topic, event, bytes(body), delivery_of(event), seq, key, exclude, is_binary)
+    _on_loop(lambda: hub.announce(announcement), lambda: (shard_of(topic), Envelope(announcement)))
+
+
+def announce_on_commit(topic: str, event: str, payload: Mapping[str, Any], **options: Any) -> None:
+    """The same once the transaction has committed (at once outside of one); never when it rolls back."""
+    transaction.on_commit(partial(announce, topic, event, payload, **options))
+
+
+def control(kind: str, payload: dict[str, Any]) -> None:
+    """Tells every process, this one included; handlers run on the event loop. From any thread."""
+    _on_loop(lambda: hub.control(kind, payload), lambda: (CONTROL, Control(kind, payload)))
+
+
+def control_on_commit(kind: str, payload: dict[str, Any]) -> None:
+    """The same once the transaction has committed."""
+    transaction.on_commit(partial(control, kind, payload))
+
+
+def on_control(kind: str, handler: ControlHandler) -> None:
+    """Calls `handler(payload)` on the event loop for each control message of this kind."""
+    handlers = control_handlers.setdefault(kind, [])
+    if handler not in handlers:
+        handlers.append(handler)
+
+
+def on_gap(handler: Callable[[], None]) -> None:
+    """Calls `handler()` on the event loop when control messages were lost."""
+    if handler not in gap_handlers:
+        gap_handlers.append(handler)
+
+
+def _on_loop(here: Callable[[], None], outside: Callable[[], tuple[int, Envelope | Control]]) -> None:
+    loop = hub.loop
+    if loop is None or loop.is_closed():
+        publish_from_outside([outside()], f"{node_name()}.{threading.get_ident()}")
+        return
+    try:
+        is_here = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        is_here = False
+    if is_here:
+        here()
+    else:
+        loop.call_soon_threadsafe(here)

@@ -1,0 +1,73 @@
+"""The process's bounded pool of database threads: the only way from the event loop to the ORM.
+
+The pool keeps its connections (opening SQLite costs sixty times a query) and drops one that has become unusable;
+with PostgreSQL the connection goes back to psycopg's pool after each call.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import connections
+
+from commsite.realtime import telemetry
+from commsite.realtime.limits import limits
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class DatabaseThreads:
+    """A bounded pool; `waiting` says how many calls have no thread yet."""
+
+    def __init__(self, size: int) -> None:
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix="commsite-db")
+        self.size = size
+        self.in_flight = 0
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a thread."""
+        return max(0, self.in_flight - self.size)
+
+    async def run(self, call: Callable[[], R]) -> R:
+        """Runs `call` in a thread of the pool. Cancelling the caller does not stop the thread."""
+        self.in_flight += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._guarded, call)
+        finally:
+            self.in_flight -= 1
+
+    @staticmethod
+    def _guarded(call: Callable[[], R]) -> R:
+        for connection in connections.all(initialized_only=True):
+            connection.close_if_unusable_or_obsolete()
+        try:
+            return call()
+        finally:
+            for connection in connections.all(initialized_only=True):
+                if not connection.in_atomic_block:
+                    _give_back(connection)
+
+
+def _give_back(connection: object) -> None:
+    if getattr(connection, "vendor", "") == "sqlite":
+        connection.close_if_unusable_or_obsolete()  # type: ignore[attr-defined]
+    else:
+        connection.close()  # type: ignore[attr-defined]
+
+
+@functools.cache
+def pool() -> DatabaseThreads:
+    """The pool of this process."""
+    threads = DatabaseThreads(limits().db_threads)
+    telemetry.gauge("database_threads_waiting", lambda: threads.waiting)
+    telemetry.gauge("database_threads_busy", lambda: min(threads.in_flight, threads.size))
+    return threads
+
+
+async def in_thread(fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs sync Django code in the bounded database pool and returns its result or raises its error."""
+    return await pool().run(functools.partial(fn, *args, **kwargs))

@@ -1,0 +1,161 @@
+"""uvicorn's WebSocket protocol with our transport: frames written straight to the socket, messages handed over directly.
+
+What it adds to `WebSocketsSansIOProtocol`: `scope["extensions"]["commsite.transport"]`, a message limit per path, a
+round-trip time from pings, and a connection that is cut when the peer does not answer a close.
+"""
+
+import logging
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from commsite.realtime.envelope import Wire
+from commsite.realtime.limits import limits
+from commsite.realtime.outbox import Outbox
+
+logger = logging.getLogger(__name__)
+
+HIGH_WATER = 64 * 1024
+LOW_WATER = 16 * 1024
+CLOSE_TIMEOUT_S = 5.0
+YJS_PREFIX = "/yjs/"
+YJS_MESSAGE_BYTES = 4 << 20
+
+Listener = Callable[..., None]
+
+
+class UvicornTransport:
+    """The transport of one connection (see `commsite.realtime.outbox.Transport`)."""
+
+    __slots__ = ("_outbox", "_protocol", "write")
+
+    def __init__(self, protocol: "TransportProtocol") -> None:
+        self._protocol = protocol
+        self.write = protocol.transport.write
+        self._outbox: Outbox | None = None
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """The last round trip of a ping."""
+        rtt_s = self._protocol.last_ping_rtt
+        return rtt_s * 1000 if rtt_s else None
+
+    def attach(self, outbox: Outbox) -> None:
+        """Tells `outbox` from now on when the transport clogs and clears."""
+        self._outbox = outbox
+        self._protocol.transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
+
+    def listen(self, listener: Listener) -> None:
+        """Gives messages to `listener(data, is_binary)` instead of ASGI's receive."""
+        self._protocol.listener = listener
+
+    def send(self, wire: Wire) -> None:
+        """Writes one frame."""
+        self.write(wire.framed)
+
+    def waiting(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._protocol.transport.get_write_buffer_size()
+
+    def ping(self) -> None:
+        """Asks for a pong; `rtt_ms` follows."""
+        self._protocol.probe()
+
+    def close(self, code: int, reason: str) -> None:
+        """Sends a close frame; cuts the connection when the peer does not answer in time."""
+        self._protocol.begin_close(code, reason)
+
+    def clogged(self) -> None:
+        """The write buffer passed its high-water mark."""
+        if self._outbox is not None:
+            self._outbox.clogged()
+
+    def cleared(self) -> None:
+        """The write buffer is below its low-water mark."""
+        if self._outbox is not None:
+            self._outbox.cleared()
+
+
+class TransportProtocol(WebSocketsSansIOProtocol):
+    """Given to uvicorn as `ws=`."""
+
+    listener: Listener | None = None
+    extension: UvicornTransport | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """Adds the extension to the scope and applies the message limit of the path."""
+        self.conn.max_message_size = (
+            YJS_MESSAGE_BYTES if event.path.startswith(YJS_PREFIX) else limits().frame_bytes
+        )
+        super().handle_connect(event)
+        scope = getattr(self, "scope", None)
+        if scope is not None:
+            self.extension = UvicornTransport(self)
+            scope["extensions"]["commsite.transport"] = self.extension
+
+    def send_receive_event_to_app(self) -> None:
+        """Hands a message to the listener at once where there is one."""
+        if self.listener is None:
+            super().send_receive_event_to_app()
+            return
+        data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
+            return
+        is_binary = self.curr_msg_data_type == "bytes"
+        if not is_binary:
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.conn.send_close(1007)
+                self.handle_parser_exception()
+                return
+        try:
+            self.listener(data, is_binary)
+        except Exception:
+            logger.exception("a frame could not be handled")
+            self.begin_close(1011, "internal error")
+
+    def pause_writing(self) -> None:
+        """Passes the mark on to the outbox."""
+        super().pause_writing()
+        if self.extension is not None:
+            self.extension.clogged()
+
+    def resume_writing(self) -> None:
+        """Passes the mark on to the outbox."""
+        super().resume_writing()
+        if self.extension is not None:
+            self.extension.cleared()
+
+    def begin_close(self, code: int, reason: str) -> None:
+        """Starts the closing handshake and bounds its time."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def handle_close(self, event: Any) -> None:
+        """As uvicorn does, but a peer that has already closed is not waited for."""
+        super().handle_close(event)
+        if not self.close_sent and self.transport.get_write_buffer_size():
+            self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def probe(self) -> None:
+        """Sends a ping that measures the round trip."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.ping_sent_at = self.loop.time()
+        self.pending_ping_payload = struct.pack("!d", self.ping_sent_at)
+        self.conn.send_ping(self.pending_ping_payload)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+
