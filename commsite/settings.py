@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import django_stubs_ext
-import environ  # type: ignore[import-untyped]
+import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
