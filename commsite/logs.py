@@ -112,9 +112,10 @@ def configure(*, is_json: bool, level: str) -> Mapping[str, Any]:
             # Django and the servers install handlers of their own; ours must be the only way out.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
-            "uvicorn": {"handlers": [], "level": level, "propagate": True},
-            "uvicorn.error": {"handlers": [], "level": level, "propagate": True},
-            "uvicorn.access": {"handlers": [], "level": level, "propagate": True},
+            # uvicorn would write a line per handshake and request: metrics count them.
+            "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
+            "uvicorn.error": {"handlers": [], "level": "WARNING", "propagate": True},
+            "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             "daphne": {"handlers": [], "level": level, "propagate": True},
             "axes": {"level": "WARNING", "propagate": True},
         },
