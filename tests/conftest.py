@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import hypothesis
 import pytest
+from blockbuster import blockbuster_ctx
 
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
@@ -45,6 +46,13 @@ def quick_passwords(settings: Settings) -> None:
         "django.contrib.auth.hashers.MD5PasswordHasher",
         *settings.PASSWORD_HASHERS,
     ]
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_on_the_loop() -> Iterator[None]:
+    """A database, file or socket call of our packages on the event loop fails the test."""
+    with blockbuster_ctx(["commsite", "conversation"]):
+        yield
 
 
 # ---- Real servers ------------------------------------------------------------------------------
