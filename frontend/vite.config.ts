@@ -21,6 +21,7 @@ export default defineConfig({
     rollupOptions: {
       input: {
         site: resolve(here, "src/site.ts"),
+        home: resolve(here, "src/conversation/home.ts"),
         conversation: resolve(here, "src/conversation/page.ts"),
       },
     },

@@ -60,6 +60,11 @@ function submitted(event: SubmitEvent): void {
     event.preventDefault();
     return;
   }
+  const { confirm: question } = form.dataset;
+  if (question !== undefined && !window.confirm(question)) {
+    event.preventDefault();
+    return;
+  }
   form.dataset.sending = "";
   // What was written here must not wait for the next person at this browser.
   if (form.dataset.forget !== undefined) {

@@ -28,7 +28,6 @@ export interface ConversationStart {
   messages: Message[];
   seq: number;
   has_more: boolean;
-  enter_sends: boolean;
 }
 
 /** A message of our own that the server has not confirmed. */

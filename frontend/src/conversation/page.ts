@@ -5,6 +5,7 @@ import type { Link } from "../realtime/link";
 import { isSignedIn } from "../realtime/session";
 import { UserSocket } from "../realtime/user_socket";
 import { Composer } from "./composer";
+import { foldDetails } from "./details";
 import { rowsOf } from "./grouping";
 import { TimelineKeys } from "./keys";
 import { ConversationList } from "./list";
@@ -330,4 +331,5 @@ function required<T extends HTMLElement>(selector: string): T {
   return found;
 }
 
+foldDetails();
 new ConversationPage(JSON.parse(required("#conversation-start").textContent ?? "")).open();
