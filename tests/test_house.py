@@ -187,6 +187,20 @@ def test_the_operations_page_lists_every_setting() -> None:
     assert read - documented == set()
 
 
+def test_the_operations_page_lists_every_metric() -> None:
+    documented = set(column("docs/operations.md", "metric", beside="counts or measures"))
+    named = {
+        f"commsite_{node.value}"
+        for path in (ROOT / "commsite").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.fullmatch(r"[a-z_]+_total", node.value)
+    }
+
+    listed = {cell.split("{")[0] for cell in documented}
+    assert named == {metric for metric in listed if metric.endswith("_total")}
+
+
 def test_the_operations_page_states_every_limit_with_its_default(settings: Settings) -> None:
     documented = column("docs/operations.md", "variable", beside="default")
     limits = {
