@@ -7,6 +7,7 @@ messages, structured fields and tracebacks are covered alike, whoever wrote them
 
 import logging
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -88,6 +89,7 @@ def configure(*, is_json: bool, level: str) -> Mapping[str, Any]:
         if is_json
         else [
             structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
                 # The pretty formatters print local variables, and with them tokens.
                 exception_formatter=structlog.dev.plain_traceback,
             )

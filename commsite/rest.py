@@ -1,6 +1,7 @@
 """How the REST side speaks: errors as ``{"reason", "message", ...}`` and pages by cursor."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -41,6 +42,8 @@ def answer_with_reason(error: Exception, context: Mapping[str, Any]) -> Response
     if isinstance(error, PushError):
         set_rollback()
         answer = Response(error.as_response(), status=error.http_status)
+        if error.http_status == HTTPStatus.UNAUTHORIZED:
+            answer["WWW-Authenticate"] = 'Bearer realm="api"'
         retry_after_ms = error.as_response().get("retry_after_ms")
         if retry_after_ms:
             answer["Retry-After"] = str(-(-int(retry_after_ms) // 1000))

@@ -26,13 +26,15 @@ def live_sessions(user: User) -> QuerySet[ClientSession]:
     return ClientSession.objects.filter(user_id=user.pk, revoked_at=None)
 
 
-def live_session(session_id: str | uuid.UUID) -> ClientSession | None:
-    """The session with its user, or None when it ended or its user may not log in."""
-    return (
-        ClientSession.objects.select_related("user", "user__token_version")
-        .filter(id=session_id, revoked_at=None, user__is_active=True)
-        .first()
-    )
+def live_session(session_id: str | uuid.UUID, *, is_locked: bool = False) -> ClientSession | None:
+    """The session with its user, or None when it ended or its user may not log in.
+
+    Locked, nobody else changes its row before the transaction ends.
+    """
+    sessions = ClientSession.objects.select_related("user", "user__token_version")
+    if is_locked:
+        sessions = sessions.select_for_update(of=("self",))
+    return sessions.filter(id=session_id, revoked_at=None, user__is_active=True).first()
 
 
 def recent_revocations(since: datetime | None = None) -> list[Revocation]:

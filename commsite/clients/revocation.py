@@ -44,7 +44,9 @@ class Revocations:
     def _remember(self, notice: Notice) -> bool:
         if notice.session_id is not None:
             session_id = str(uuid.UUID(notice.session_id))
-            return self._sessions.setdefault(session_id, notice) is notice
+            is_news = session_id not in self._sessions
+            self._sessions.setdefault(session_id, notice)
+            return is_news
         if notice.user_id is None:
             return False
         known = self._users.get(notice.user_id)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
@@ -125,25 +126,22 @@ def version_of(session: ClientSession) -> int:
     return row.version if row else 0
 
 
+@transaction.atomic
 def rotate(claims: Claims, received_at: datetime) -> Pair | None:
     """The next pair for a current refresh token; None when the token was used before.
 
-    One conditional UPDATE decides, so that of any number of parallel calls exactly one wins. Raises
+    The session's row is locked, so that of any number of parallel calls exactly one wins. Raises
     PushError: "token_revoked"; "conflict" for a call that was under way (`received_at`) when
     another one rotated the token: it lost a race, it did not replay.
     """
-    session = queries.live_session(claims.identity.session_id)
+    session = queries.live_session(claims.identity.session_id, is_locked=True)
     if session is None or version_of(session) != claims.identity.token_version:
         raise PushError("token_revoked")
+    if session.refresh_id != claims.token_id:
+        if session.refreshed_at is not None and received_at <= session.refreshed_at:
+            raise PushError("conflict", "Another refresh of this token has won.")
+        return None
     refresh, now = RefreshToken(), timezone.now()
-    won = ClientSession.objects.filter(
-        id=session.id, refresh_id=claims.token_id, revoked_at=None
-    ).update(refresh_id=refresh["jti"], refreshed_at=now, last_seen_at=now)
-    if won:
-        return issue(session, version=claims.identity.token_version, refresh=refresh)
-    session.refresh_from_db(fields=["refreshed_at", "revoked_at"])
-    if session.is_revoked:
-        raise PushError("token_revoked")
-    if session.refreshed_at is not None and received_at <= session.refreshed_at:
-        raise PushError("conflict", "Another refresh of this token has won.")
-    return None
+    session.refresh_id, session.refreshed_at, session.last_seen_at = refresh["jti"], now, now
+    session.save(update_fields=["refresh_id", "refreshed_at", "last_seen_at"])
+    return issue(session, version=claims.identity.token_version, refresh=refresh)
