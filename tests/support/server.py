@@ -138,16 +138,23 @@ class Site:
 
     def command(self) -> list[str]:
         """The command line of this kind of server."""
-        manage_py = [sys.executable, "manage.py"]
         if self.kind == "daphne":
-            return [
-                *manage_py,
-                "runserver",
-                "--noreload",
-                *self.arguments,
-                f"127.0.0.1:{self.port}",
-            ]
-        return [*manage_py, "serve", "--host=127.0.0.1", f"--port={self.port}", *self.arguments]
+            if self.scheme == "https":
+                return self.daphne_with_tls()
+            runserver = (sys.executable, "manage.py", "runserver", "--noreload")
+            return [*runserver, *self.arguments, f"127.0.0.1:{self.port}"]
+        serve = (sys.executable, "manage.py", "serve", "--host=127.0.0.1", f"--port={self.port}")
+        return [*serve, *self.arguments]
+
+    def daphne_with_tls(self) -> list[str]:
+        """daphne's own command line: runserver is for development and knows no TLS."""
+        given = dict(argument.lstrip("-").split("=", 1) for argument in self.arguments)
+        endpoint = (
+            f"ssl:{self.port}:interface=127.0.0.1"
+            f":privateKey={given['ssl-keyfile']}:certKey={given['ssl-certfile']}"
+        )
+        daphne = (sys.executable, "-m", "commsite.server.daphne_server")
+        return [*daphne, "-e", endpoint, "commsite.asgi:application"]
 
     def launch(self) -> None:
         """Starts the process and does not wait for it."""
