@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import hypothesis
 import pytest
 from blockbuster import blockbuster_ctx
+from django.conf import settings as site_settings
 
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
@@ -53,6 +54,14 @@ def no_blocking_on_the_loop() -> Iterator[None]:
     """A database, file or socket call of our packages on the event loop fails the test."""
     with blockbuster_ctx(["commsite", "conversation"]):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A file instead of SQLite's memory: there, threads do not wait for each other but fail."""
+    if site_settings.IS_SQLITE:
+        name = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        site_settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(name)
 
 
 # ---- Real servers ------------------------------------------------------------------------------

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.support.server import ROOT, clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 THREADS = 6
 MESSAGES = 40
@@ -54,7 +51,7 @@ class Race:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def race(request: pytest.FixtureRequest) -> Iterator[Race]:
+def race(request: pytest.FixtureRequest) -> Race:
     url = "database_url" if request.param == "sqlite" else "postgres_url"
     return Race(request.getfixturevalue(url))
 
