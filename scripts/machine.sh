@@ -50,11 +50,12 @@ venv() { alone _venv "$1"; export PATH="$PWD/.venv/bin:$PATH"; }
 
 # ---- Node --------------------------------------------------------------------------------------------------------
 
-node_suits() {  # what Vite 8 needs: >= 20.19 and not 21.x, or >= 22.12
-    command -v node >/dev/null && command -v npm >/dev/null && node -e '
-        const [major, minor] = process.versions.node.split(".").map(Number)
-        process.exit((major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22 ? 0 : 1)'
+version_suits() {  # v20.19.4 …: what Vite 8 needs is >= 20.19 and not 21.x, or >= 22.12
+    local major minor
+    IFS=. read -r major minor _ <<< "${1#v}"
+    (( (major == 20 && minor >= 19) || (major == 22 && minor >= 12) || major > 22 ))
 }
+node_suits() { command -v node >/dev/null && command -v npm >/dev/null && version_suits "$(node --version)"; }
 
 _node_from_pip() {
     local bin=.venv/node package
