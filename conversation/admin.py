@@ -99,11 +99,14 @@ class MemberAdmin(_MemberAdmin):
         """Removes the member."""
         with transaction.atomic():
             conversation = actions.lock(obj.conversation_id)
-            actions.do_remove_member(conversation, obj, by=_actor(request))
+            # Read again: another's leaving may have made an owner of this one.
+            member = Member.objects.select_related("user").filter(pk=obj.pk).first()
+            if member is not None:
+                actions.do_remove_member(conversation, member, by=_actor(request))
 
     def delete_queryset(self, request: "HttpRequest", queryset: "QuerySet[Member]") -> None:
         """Removes each of the members."""
-        for member in queryset.select_related("user", "conversation"):
+        for member in queryset:
             self.delete_model(request, member)
 
 

@@ -1,0 +1,106 @@
+"""The admin looks at everything, and changes only what the members then hear of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+
+from conversation import actions
+from conversation.models import Change, Conversation, Member, Message
+from conversation.schema import AddMember
+from tests.support.convergence import apply, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from conversation.schema import MessageShape
+    from tests.conversation.conftest import Ear
+
+    Say = Callable[[User, str], MessageShape]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def page(model: type, verb: str, *args: object) -> str:
+    return reverse(f"admin:conversation_{model.__name__.lower()}_{verb}", args=args)
+
+
+@pytest.mark.parametrize("model", [Conversation, Member, Message, Change])
+def test_everything_can_be_listed_searched_and_looked_at(
+    admin_client: Client, room: Conversation, ada: User, linus: User, say: Say, model: type
+) -> None:
+    say(ada, "hello")
+    actions.add_member(room.id, ada.pk, AddMember(username="linus"))
+    rows = {
+        Conversation: room,
+        Member: Member.objects.filter(user=linus).get(),
+        Message: Message.objects.get(),
+        Change: Change.objects.get(),
+    }
+
+    for query in ("", "?q=hello", f"?q={room.id}", "?q=ada"):
+        assert admin_client.get(page(model, "changelist") + query).status_code == 200
+    assert admin_client.get(page(model, "change", rows[model].pk)).status_code == 200
+
+
+def test_a_conversation_is_found_by_its_id(admin_client: Client, room: Conversation) -> None:
+    answer = admin_client.get(page(Conversation, "changelist"), {"q": str(room.id)})
+
+    assert answer.context["cl"].result_count == 1
+
+
+@pytest.mark.parametrize("model", [Conversation, Message, Change])
+def test_nothing_that_has_a_place_in_history_can_be_deleted(
+    admin_client: Client, room: Conversation, ada: User, linus: User, say: Say, model: type
+) -> None:
+    say(ada, "hello")
+    actions.add_member(room.id, ada.pk, AddMember(username="linus"))
+    row = model.objects.first()
+
+    assert admin_client.post(page(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    assert admin_client.get(page(model, "add")).status_code == 403
+
+
+def test_what_the_admin_changes_is_told_to_the_members(
+    admin_client: Client, room: Conversation, ada: User, grace: User, linus: User, ear: Ear
+) -> None:
+    before = snapshot(room.id, ada.pk)
+
+    answers = [
+        admin_client.post(page(Conversation, "change", room.pk), {"title": "COBOL"}),
+        admin_client.post(
+            page(Member, "add"), {"conversation": room.pk, "user": linus.pk, "role": "owner"}
+        ),
+        admin_client.post(
+            page(Member, "delete", Member.objects.get(user=grace).pk), {"post": "yes"}
+        ),
+    ]
+
+    assert [answer.status_code for answer in answers] == [302, 302, 302]
+    assert [told.event for told in ear.on(room.id)] == [
+        "conversation_renamed",
+        "member_added",
+        "member_removed",
+    ]
+    assert apply(ear.on(room.id), before) == snapshot(room.id, ada.pk)
+    assert [control["user_id"] for _, control in ear.controls] == [grace.pk]
+
+
+def test_several_members_are_removed_at_once(
+    admin_client: Client, room: Conversation, ada: User, grace: User, ear: Ear
+) -> None:
+    chosen = [member.pk for member in Member.objects.all()]
+
+    answer = admin_client.post(
+        page(Member, "changelist"),
+        {"action": "delete_selected", "_selected_action": chosen, "post": "yes"},
+    )
+
+    assert answer.status_code == 302
+    assert {control["user_id"] for _, control in ear.controls} == {ada.pk, grace.pk}
+    assert not Member.objects.exists()
