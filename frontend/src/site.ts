@@ -12,6 +12,8 @@ function rememberZone(): void {
     document.cookie = `zone=${encodeURIComponent(zone)};path=/;max-age=31536000;samesite=lax`;
 }
 
+let nextLook = 0;
+
 function showTimes(): void {
   const now = new Date();
   let soonest = 3_600_000;
@@ -22,7 +24,8 @@ function showTimes(): void {
     element.title = exactTime(date);
     soonest = Math.min(soonest, nextChangeMs(date, now));
   }
-  window.setTimeout(showTimes, Math.max(1_000, soonest));
+  window.clearTimeout(nextLook);
+  nextLook = window.setTimeout(showTimes, Math.max(1_000, soonest));
 }
 
 function openKeyboardMap(): void {
@@ -78,6 +81,7 @@ rememberZone();
 showTimes();
 document.addEventListener("keydown", pressed);
 document.addEventListener("submit", submitted);
+document.addEventListener("time-changed", showTimes);
 window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of document.querySelectorAll("form")) delete form.dataset.sending;

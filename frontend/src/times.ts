@@ -16,8 +16,7 @@ export function hourCycleOf(page: HTMLElement): HourCycle {
 /** How a moment is written beside a message: the clock, for the day stands above it. */
 export function clockTime(date: Date, locale?: string, hourCycle?: HourCycle): string {
   return new Intl.DateTimeFormat(locale, {
-    hour: hourCycle === "h12" ? "numeric" : "2-digit",
-    minute: "2-digit",
+    timeStyle: "short",
     ...(hourCycle && { hourCycle }),
   }).format(date);
 }

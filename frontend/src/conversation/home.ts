@@ -1,9 +1,11 @@
-import { markUnread } from "./unread";
+import { browserSurroundings } from "../realtime/session";
+import { UserSocket } from "../realtime/user_socket";
+import { ConversationList } from "./list";
 
-/** The list of conversations: what this browser has not shown yet stands out. */
+/** The list of conversations, live. */
 const list = document.querySelector<HTMLElement>("[data-conversations]");
 if (list !== null) {
-  const update = (): void => markUnread(list, Number(list.dataset.user));
-  update();
-  window.addEventListener("storage", update);
+  const socket = new UserSocket("/socket", browserSurroundings);
+  new ConversationList(list, Number(list.dataset.user)).follow(socket, null);
+  socket.open();
 }

@@ -1,14 +1,20 @@
 import type { UserSocket } from "../realtime/user_socket";
+import type { Message } from "./message";
 import { markUnread } from "./unread";
+
+/** More than the first rows are not followed: they come to the top when the page is next read. */
+const FOLLOWED = 12;
+const BETWEEN_JOINS_MS = 120;
 
 interface Told {
   conversation: { id: string; title: string };
 }
 
-/** The list of my conversations beside the open one; `user:<id>` says when one comes or goes. */
+/** The list of my conversations, live: what was said last, what is unread, which come and go. */
 export class ConversationList {
   readonly #element: HTMLElement;
   readonly #userId: number;
+  #socket: UserSocket | null = null;
 
   constructor(element: HTMLElement, userId: number) {
     this.#element = element;
@@ -17,28 +23,92 @@ export class ConversationList {
     window.addEventListener("storage", () => markUnread(element, userId));
   }
 
-  /** Adds and removes rows as this user is let into conversations and out of them. */
-  follow(socket: UserSocket): void {
+  /** Listens to the liveliest conversations but `openId`, which its page follows itself. */
+  follow(socket: UserSocket, openId: string | null): void {
+    if (this.#socket !== null) return;
+    this.#socket = socket;
     const channel = socket.channel(`user:${this.#userId}`);
-    channel.on("conversation_added", (payload) => this.#add(payload as Told));
-    channel.on("conversation_removed", (payload) =>
-      this.#row((payload as Told).conversation.id)?.remove(),
-    );
+    channel.on("conversation_added", (payload) => this.#add((payload as Told).conversation));
+    channel.on("conversation_removed", (payload) => {
+      this.#row((payload as Told).conversation.id)?.remove();
+    });
     channel.join();
+    const rows = [...this.#element.querySelectorAll<HTMLElement>("[data-conversation]")];
+    const others = rows.filter(({ dataset }) => dataset.conversation !== openId);
+    for (const [index, row] of others.slice(0, FOLLOWED).entries()) {
+      window.setTimeout(() => this.#listen(row), index * BETWEEN_JOINS_MS);
+    }
   }
 
-  #add({ conversation }: Told): void {
-    if (this.#row(conversation.id) !== null) return;
+  /** Shows what was said last in a conversation, and moves it to the top. */
+  said(id: string, message: Message): void {
+    const row = this.#row(id);
+    if (row === null) return;
+    row.dataset.lastSeq = String(message.seq);
+    row.dataset.lastAuthor = String(message.author.id);
+    const isOwn = message.author.id === this.#userId;
+    const preview = row.querySelector("[data-row-preview]");
+    if (preview !== null) {
+      preview.textContent = `${isOwn ? "You" : message.author.username}: ${message.body}`;
+    }
+    const time = row.querySelector("time");
+    if (time !== null) {
+      time.dateTime = message.created_at;
+      time.dispatchEvent(new CustomEvent("time-changed", { bubbles: true }));
+    }
+    // A row that is moved loses the focus: leave one alone that has it.
+    if (!row.contains(document.activeElement)) this.#element.prepend(row);
+    markUnread(this.#element, this.#userId);
+  }
+
+  #listen(row: HTMLElement): void {
+    const id = row.dataset.conversation ?? "";
+    const channel = this.#socket?.channel(`conversation:${id}`, () => ({
+      since: Number(row.dataset.since),
+    }));
+    if (channel === undefined) return;
+    channel.on("message_sent", (payload) => {
+      const { message } = payload as { message: Message };
+      row.dataset.since = String(message.seq);
+      this.said(id, message);
+    });
+    channel.on("conversation_renamed", (payload) => {
+      const title = row.querySelector("[data-row-title]");
+      if (title !== null) title.textContent = (payload as Told).conversation.title;
+    });
+    channel.join().receive("ok", (reply) => {
+      const { seq, reset, messages } = reply as {
+        seq: number;
+        reset: boolean;
+        messages?: Message[];
+      };
+      if (!reset) return;
+      row.dataset.since = String(seq);
+      const newest = messages?.at(-1);
+      if (newest !== undefined) this.said(id, newest);
+    });
+  }
+
+  #add({ id, title }: Told["conversation"]): void {
+    if (this.#row(id) !== null) return;
     const template = document.querySelector<HTMLTemplateElement>("#conversation-template");
     const row = template?.content.firstElementChild?.cloneNode(true) as HTMLElement | undefined;
     const link = row?.querySelector<HTMLAnchorElement>("a");
-    const title = row?.querySelector<HTMLElement>("[data-row-title]");
-    if (row === undefined || !link || !title) return;
-    row.dataset.conversation = conversation.id;
+    const heading = row?.querySelector<HTMLElement>("[data-row-title]");
+    if (row === undefined || !link || !heading) {
+      // The empty list has no rows to copy: read the page again.
+      window.location.reload();
+      return;
+    }
+    row.dataset.conversation = id;
+    row.dataset.since = "0";
     row.dataset.unread = "";
-    link.href = `/conversations/${conversation.id}/`;
-    title.textContent = conversation.title;
+    link.href = `/conversations/${id}/`;
+    heading.textContent = title;
+    const avatar = row.querySelector(".avatar");
+    if (avatar !== null) avatar.textContent = title.slice(0, 1).toLocaleUpperCase();
     this.#element.prepend(row);
+    this.#listen(row);
   }
 
   #row(id: string): HTMLElement | null {

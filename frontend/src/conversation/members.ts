@@ -1,5 +1,7 @@
 import type { Member } from "./message";
 
+const FACES = 3;
+
 /** The people of the conversation in the details column, kept as the topic tells of them. */
 export class MemberList {
   readonly #element: HTMLElement;
@@ -32,12 +34,18 @@ export class MemberList {
     this.#element.replaceChildren(
       ...[...this.#members.values()].map((member) => this.#row(member)),
     );
+    document.querySelector("[data-faces]")?.replaceChildren(...this.#faces());
     for (const place of document.querySelectorAll("[data-member-count]")) {
       place.textContent = String(this.#members.size);
     }
   }
 
-  #row(member: Member): Node {
+  #faces(): Node[] {
+    const first = [...this.#members.values()].slice(0, FACES);
+    return first.flatMap((member) => this.#row(member).querySelector(".avatar") ?? []);
+  }
+
+  #row(member: Member): DocumentFragment {
     const row = this.#template.content.cloneNode(true) as DocumentFragment;
     const avatar = row.querySelector<HTMLElement>(".avatar");
     const name = row.querySelector<HTMLElement>("[data-name]");

@@ -2,7 +2,7 @@ import { Announcer } from "../announcer";
 import { type ConnectionLine, spokenLink } from "../realtime/connection_line";
 import "../realtime/connection_line";
 import type { Link } from "../realtime/link";
-import { isSignedIn } from "../realtime/session";
+import { browserSurroundings } from "../realtime/session";
 import { UserSocket } from "../realtime/user_socket";
 import { Composer } from "./composer";
 import { foldDetails } from "./details";
@@ -36,6 +36,7 @@ class ConversationPage {
   readonly #composer: Composer;
   readonly #members: MemberList;
   readonly #mark: ReadMark;
+  readonly #others: ConversationList;
   #title: string;
   /** Messages after this are new to the reader; null once the divider has served. */
   #dividerSeq: number | null;
@@ -67,13 +68,11 @@ class ConversationPage {
       },
     );
     const keys = new TimelineKeys(this.#list, () => this.#composer.focus());
-    this.#socket = new UserSocket("/socket", {
-      isOnline: () => navigator.onLine,
-      isSignedIn: () => isSignedIn(),
-    });
+    this.#socket = new UserSocket("/socket", browserSurroundings);
     this.#room = this.#openRoom();
-    new ConversationList(required("[data-conversations]"), user.id).follow(this.#socket);
+    this.#others = new ConversationList(required("[data-conversations]"), user.id);
     this.#list.user = user;
+    this.#list.heading = conversation.title;
     this.#list.find = (id) => this.#timeline.messages.find((message) => message.id === id);
   }
 
@@ -135,6 +134,7 @@ class ConversationPage {
     if (reply.members !== undefined) this.#members.replace(reply.members);
     this.#draw();
     this.#unsent.open();
+    this.#others.follow(this.#socket, this.#start.conversation.id);
   }
 
   #received(message: Message): void {
@@ -147,6 +147,7 @@ class ConversationPage {
         (count) => `${count} new messages`,
       );
     }
+    this.#others.said(this.#start.conversation.id, message);
     this.#draw();
     this.#noteRead();
   }
@@ -160,6 +161,7 @@ class ConversationPage {
 
   #rename(title: string): void {
     for (const place of document.querySelectorAll("[data-title]")) place.textContent = title;
+    this.#list.heading = title;
     this.#title = `${title} · Commsite`;
     this.#showUnread();
   }
@@ -181,7 +183,9 @@ class ConversationPage {
     }
     this.#line.link = link;
     this.#list.isOnline = link.state === "open" || link.state === "connecting";
+    // The line may have outlived the browser's being off line: then nobody joins again.
     if (link.state !== "open") this.#unsent.close();
+    else if (this.#room.isJoined) this.#unsent.open();
     if (link.state === "ended" && link.reason === "signed_out") {
       this.#isOver = true;
       this.#composer.close("You are signed out here.");

@@ -42,6 +42,11 @@ export class Room {
     this.#listen();
   }
 
+  /** Whether the server listens to this page now. */
+  get isJoined(): boolean {
+    return this.#channel.state === "joined";
+  }
+
   /** Joins, and joins again after every outage from wherever the page has got to. */
   join(): void {
     this.#channel

@@ -1,6 +1,6 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { icon } from "../icon";
+import { type IconName, icon } from "../icon";
 import { clockTime, dayHeading, exactTime, hourCycleOf } from "../times";
 import type { Row } from "./grouping";
 import { segmentsOf } from "./links";
@@ -27,6 +27,7 @@ export class ConversationTimeline extends LitElement {
     isOnline: { attribute: false },
     selected: { attribute: false },
     problem: { attribute: false },
+    heading: { attribute: false },
   };
 
   declare rows: Row[];
@@ -37,6 +38,8 @@ export class ConversationTimeline extends LitElement {
   declare selected: string | null;
   /** What went wrong when older messages were asked for. */
   declare problem: string;
+  /** What the conversation is called. */
+  declare heading: string;
   declare find: (id: string) => Message | undefined;
 
   constructor() {
@@ -46,6 +49,7 @@ export class ConversationTimeline extends LitElement {
     this.isOnline = true;
     this.selected = null;
     this.problem = "";
+    this.heading = "";
     this.find = () => undefined;
   }
 
@@ -83,12 +87,14 @@ export class ConversationTimeline extends LitElement {
       </div>`;
     }
     return html`<div class="timeline-top timeline-beginning">
-      <p class="timeline-beginning-title">The beginning of this conversation</p>
-      ${
-        this.rows.length === 0
-          ? html`<p>Nobody has said anything yet. Write the first message below.</p>`
-          : nothing
-      }
+      <p class="timeline-beginning-title">This is where ${this.heading} begins</p>
+      <p>
+        ${
+          this.rows.length === 0
+            ? "Nobody has said anything yet. Write the first message below."
+            : "Everything said here is seen by its people, and kept."
+        }
+      </p>
     </div>`;
   }
 
@@ -193,7 +199,7 @@ export class ConversationTimeline extends LitElement {
   }
 
   #actions(key: string, message: Message): TemplateResult {
-    const button = (verb: MessageAction["verb"], name: string, drawing: string) => html`<button
+    const button = (verb: MessageAction["verb"], name: string, drawing: IconName) => html`<button
       class="icon-button"
       type="button"
       title=${name}

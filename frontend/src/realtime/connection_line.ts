@@ -1,5 +1,5 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
-import { icon } from "../icon";
+import { type IconName, icon } from "../icon";
 import type { EndReason, Link } from "./link";
 
 /** A first connect this quick needs no words. */
@@ -7,7 +7,7 @@ const QUIET_MS = 2_500;
 
 interface Notice {
   tone: "info" | "warning" | "danger";
-  icon: string;
+  icon: IconName;
   text: string;
   action?: TemplateResult;
 }

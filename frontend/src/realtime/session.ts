@@ -15,3 +15,9 @@ export async function isSignedIn(fetcher: typeof fetch = fetch): Promise<boolean
     return true;
   }
 }
+
+/** The surroundings of a socket in a page. */
+export const browserSurroundings = {
+  isOnline: (): boolean => navigator.onLine,
+  isSignedIn: (): Promise<boolean> => isSignedIn(),
+};
