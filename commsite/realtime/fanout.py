@@ -255,14 +255,16 @@ class Fanout:
         if sequence is None or sequence.last is None:
             return
         count("history_holes_total")
-        for announcement in await self._fill(state.name, sequence.last, upto):
+        before = sequence.last
+        for announcement in await self._fill(state.name, before, upto):
             if announcement.seq is not None:
                 self._queue_all(state, sequence.offer(announcement.seq, Outgoing(announcement)))
         hole = sequence.hole
-        if hole is None:
-            state.tries = 0
-        elif state.tries < HOLE_RETRIES:
-            state.tries += 1
+        # Only a hole that the database itself did not fill counts as a try; under an outage new ones come all the time.
+        state.tries = state.tries + 1 if hole is not None and hole[0] == before else 0
+        if hole is None or state.is_mending:
+            return
+        if state.tries <= HOLE_RETRIES:
             self._mend_later(state, HOLE_PATIENCE_S * 2**state.tries)
         else:
             count("history_holes_given_up_total")

@@ -96,6 +96,12 @@ class TransportProtocol(WebSocketsSansIOProtocol):
             self.extension = UvicornTransport(self)
             scope["extensions"]["commsite.transport"] = self.extension
 
+    async def send(self, message: Any) -> None:
+        """As uvicorn does; a refusal with a body completes the handshake (uvicorn would log it as incomplete)."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
+
     def send_receive_event_to_app(self) -> None:
         """Hands a message to the listener at once where there is one."""
         if self.listener is None:
