@@ -94,13 +94,13 @@ def _write_message(conversation_id: uuid.UUID, user_id: int, command: SendMessag
     Conversation.objects.filter(pk=conversation_id).update(
         last_seq=F("last_seq") + 1, last_message_id=message_id, last_activity_at=timezone.now()
     )
-    sender = queries.membership(conversation_id, user_id)
+    sender = queries.sender(conversation_id, user_id)
     _check_reply_to(conversation_id, command.reply_to)
     return Message.objects.create(
         id=message_id,
-        conversation=sender.conversation,
-        seq=sender.conversation.last_seq,
-        author=sender.user,
+        conversation_id=conversation_id,
+        seq=sender.last_seq,
+        author=User(id=user_id, username=sender.username),
         client_id=command.client_id,
         body=command.body,
         reply_to_id=command.reply_to,

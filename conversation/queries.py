@@ -6,7 +6,7 @@ difference would tell strangers what exists.
 
 import uuid
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from commsite.realtime.errors import PushError
 from commsite.realtime.registry import Fact
@@ -38,14 +38,26 @@ def membership(conversation_id: uuid.UUID, user_id: int) -> Member:
 
     Raises PushError("not_found") for strangers and for conversations that do not exist.
     """
-    member = (
-        Member.objects.select_related("conversation", "user")
-        .filter(conversation_id=conversation_id, user_id=user_id)
-        .first()
-    )
-    if member is None:
-        raise PushError("not_found", NO_SUCH_CONVERSATION)
-    return member
+    members = Member.objects.select_related("conversation", "user")
+    try:
+        return members.get(conversation_id=conversation_id, user_id=user_id)
+    except Member.DoesNotExist:
+        raise PushError("not_found", NO_SUCH_CONVERSATION) from None
+
+
+class Sender(NamedTuple):
+    """What sending needs to know of a member, and nothing more: it is the query asked most."""
+
+    last_seq: int
+    username: str
+
+
+def sender(conversation_id: uuid.UUID, user_id: int) -> Sender:
+    """The member's name and the conversation's last seq. Raises PushError("not_found")."""
+    rows = Member.objects.filter(conversation_id=conversation_id, user_id=user_id)
+    for last_seq, username in rows.values_list("conversation__last_seq", "user__username"):
+        return Sender(last_seq, username)
+    raise PushError("not_found", NO_SUCH_CONVERSATION)
 
 
 def strangers(pairs: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
