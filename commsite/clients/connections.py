@@ -60,11 +60,10 @@ class ConnectionTable:
     async def write(self) -> None:
         """Writes what changed now. What could not be written is written the next time."""
         batch = self.batch()
-        is_complete = await in_thread(store, self.node, batch)
-        if not is_complete:
+        was_known = await in_thread(store, self.node, batch)
+        if not was_known:
             self._written.clear()
-        for row in batch.rows if is_complete else ():
-            self._written[row["id"]] = _changing(row)
+        self._written |= {row["id"]: _changing(row) for row in batch.rows}
         for connection_id in batch.closed:
             self._written.pop(connection_id, None)
 
@@ -114,9 +113,9 @@ def _changing(row: dict[str, Any]) -> tuple[Any, ...]:
 
 @transaction.atomic
 def store(node: str, batch: Batch) -> bool:
-    """Writes a round and keeps the lease. False when others had taken this process for dead.
+    """Writes a round and keeps the lease. False when the process was not known (any more).
 
-    Its earlier rows are gone then, and all have to be written again.
+    Others took it for dead then, and the rows of its earlier rounds are gone.
     """
     now = timezone.now()
     was_known = bool(Node.objects.filter(id=node).update(seen_at=now))

@@ -166,9 +166,8 @@ def _ends_at(request: Request) -> datetime | None:
     return sessions.cookie_expires_at(request.session.session_key)
 
 
-@extend_schema(responses={200: SessionShape, 401: Problem})
-class Sessions(generics.ListAPIView[ClientSession]):
-    """My client sessions that have not ended, newest first."""
+class MySessions(generics.GenericAPIView[ClientSession]):
+    """Base: my client sessions that have not ended."""
 
     serializer_class = SessionShape
 
@@ -181,12 +180,13 @@ class Sessions(generics.ListAPIView[ClientSession]):
         return {**super().get_serializer_context(), "session_id": session_id_of(self.request)}
 
 
-class OneSession(generics.RetrieveDestroyAPIView[ClientSession]):
-    """One of my client sessions."""
+@extend_schema(responses={200: SessionShape, 401: Problem})
+class Sessions(MySessions, generics.ListAPIView[ClientSession]):
+    """My client sessions that have not ended, newest first."""
 
-    serializer_class = SessionShape
-    get_queryset = Sessions.get_queryset
-    get_serializer_context = Sessions.get_serializer_context
+
+class OneSession(MySessions, generics.RetrieveDestroyAPIView[ClientSession]):
+    """One of my client sessions."""
 
     @extend_schema(responses={200: SessionShape, 401: Problem, 404: Problem})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
