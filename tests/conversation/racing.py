@@ -1,8 +1,10 @@
-"""A writer of its own: several threads that send to one conversation. Started by test_race, often at once.
+"""A writer of its own, in one process with several threads. Started by test_race, often several at once.
 
-`python -m tests.conversation.racing open` opens a conversation of ada and grace and prints its id.
-`python -m tests.conversation.racing send <id> <username> <threads> <client id> ...` sends one message per
-client id and prints [[client id, seq, message id, is new], ...].
+`python -m tests.conversation.racing <verb> ...` prints its answer as JSON:
+`open` opens a conversation of ada and grace: its id.
+`send <id> <username> <client id> ...` sends a message each: [[client id, seq, message id, is new], ...].
+`rule <id> <times>` lets ada rename it, add linus and remove him again so often: null.
+`facts <id>` reads what everybody was told: [[seq, event], ...].
 """
 
 from __future__ import annotations
@@ -13,27 +15,35 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import django
-from django.db import connection
+
+django.setup()
+
+from django.contrib.auth.models import User  # noqa: E402 - models exist only after setup()
+from django.db import connection  # noqa: E402
+
+from conversation import actions, queries  # noqa: E402
+from conversation.schema import (  # noqa: E402
+    AddMember,
+    CreateConversation,
+    RemoveMember,
+    RenameConversation,
+    SendMessage,
+)
+
+THREADS = 6
+
+
+def person(username: str) -> int:
+    return User.objects.get(username=username).pk
 
 
 def open_room() -> str:
-    from django.contrib.auth.models import User  # noqa: PLC0415 - models exist only after setup()
-
-    from conversation import actions  # noqa: PLC0415
-    from conversation.schema import CreateConversation  # noqa: PLC0415
-
-    ada = User.objects.get(username="ada")
     command = CreateConversation(title="Race", members=["grace"])
-    return actions.create_conversation(ada.pk, command)["id"]
+    return actions.create_conversation(person("ada"), command)["id"]
 
 
-def send(room: str, username: str, threads: int, client_ids: list[str]) -> list[list[object]]:
-    from django.contrib.auth.models import User  # noqa: PLC0415
-
-    from conversation import actions  # noqa: PLC0415
-    from conversation.schema import SendMessage  # noqa: PLC0415
-
-    author = User.objects.get(username=username).pk
+def send(room: str, username: str, *client_ids: str) -> list[list[object]]:
+    author = person(username)
 
     def send_one(client_id: str) -> list[object]:
         command = SendMessage(body=f"{username} says {client_id}", client_id=client_id)
@@ -43,19 +53,23 @@ def send(room: str, username: str, threads: int, client_ids: list[str]) -> list[
             connection.close()
         return [client_id, message["seq"], message["id"], is_new]
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(send_one, client_ids))
 
 
-def main(verb: str, *arguments: str) -> None:
-    django.setup()
-    if verb == "open":
-        answer: object = open_room()
-    else:
-        room, username, threads, *client_ids = arguments
-        answer = send(room, username, int(threads), client_ids)
-    json.dump(answer, sys.stdout)
+def rule(room: str, times: str) -> None:
+    here, ada, linus = uuid.UUID(room), person("ada"), person("linus")
+    for number in range(int(times)):
+        actions.rename_conversation(here, ada, RenameConversation(title=f"Race {number}"))
+        actions.add_member(here, ada, AddMember(username="linus"))
+        actions.remove_member(here, ada, RemoveMember(user_id=linus))
+
+
+def facts(room: str) -> list[list[object]]:
+    return [[fact.seq, fact.event] for fact in queries.facts(uuid.UUID(room), 0, 1 << 40)]
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    verb, *arguments = sys.argv[1:]
+    answer = {"open": open_room, "send": send, "rule": rule, "facts": facts}[verb](*arguments)
+    json.dump(answer, sys.stdout)

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,6 +157,15 @@ def test_every_seq_can_be_replayed(room: Conversation, ada: User, linus: User, s
     assert queries.missed_facts(str(room.id), 0, 3) == facts
 
 
+def test_the_newest_messages_are_those_of_the_moment_asked_for(ada: User) -> None:
+    """Whatever is committed between the reading of the seq and of the messages is told, not shown."""
+    conversation_id, seqs = talk(ada, [1] * 55)
+
+    shown = [message["seq"] for message in queries.newest(conversation_id, 52)]
+
+    assert shown == seqs[2:52]
+
+
 # --- Strangers -----------------------------------------------------------------------------------
 def test_a_stranger_reads_nothing(room: Conversation, linus: User) -> None:
     attempts = [
@@ -232,6 +242,18 @@ def test_a_page_costs_the_same_for_one_author_or_many(
         queries.history(conversation_id, ada.pk, FetchHistory(after_seq=30))
     with django_assert_num_queries(3):
         queries.history(conversation_id, ada.pk, FetchHistory(around_seq=30))
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's own words")
+@pytest.mark.parametrize("bound", [{}, {"seq__lt": 500}, {"seq__gt": 500}])
+def test_a_page_of_a_long_history_is_read_from_the_index(ada: User, bound: dict[str, int]) -> None:
+    conversation_id, _ = talk(ada, [1] * 5)
+    page = queries._messages(conversation_id).filter(**bound).order_by("-seq")[:51]
+
+    plan = page.explain()
+
+    assert "SEARCH conversation_message USING INDEX" in plan
+    assert "TEMP B-TREE" not in plan
 
 
 def test_replay_is_two_queries(
