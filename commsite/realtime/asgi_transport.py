@@ -68,12 +68,16 @@ class AsgiTransport:
                 else:
                     await self._send({"type": "websocket.send", "text": wire.body.decode()})
                 self._bytes -= len(wire.framed)
-                if self._bytes <= HIGH_WATER // 2 and self._outbox is not None and not self._outbox.is_clear:
+                if (
+                    self._bytes <= HIGH_WATER // 2
+                    and self._outbox is not None
+                    and not self._outbox.is_clear
+                ):
                     self._outbox.cleared()
             if self._closing is not None:
                 code, reason = self._closing
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
-        except Exception:  # noqa: BLE001  the exception of a closed connection differs by server; all mean "gone"
+        except Exception:
             self._frames.clear()
             self._bytes = 0
         finally:

@@ -51,10 +51,12 @@ class ClientContext(msgspec.Struct):
     credential: CredentialKind = "bearer"
 
 
-class Refused(Exception):  # noqa: N818  a decision, not an error
+class Refused(Exception):
     """The handshake is refused: HTTP status, a reason of the one table, and when to come back."""
 
-    def __init__(self, status: int, reason: str, message: str = "", retry_after_s: int | None = None) -> None:
+    def __init__(
+        self, status: int, reason: str, message: str = "", retry_after_s: int | None = None
+    ) -> None:
         self.status = status
         self.reason = reason
         self.message = message
@@ -177,8 +179,12 @@ def is_allowed_origin(origin: str, scope: dict[str, Any]) -> bool:
     host = header(scope, b"host") or ""
     if parts.netloc.lower() != host.lower():
         return False
-    allowed_hosts = settings.ALLOWED_HOSTS or (["localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
-    return validate_host(parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]", allowed_hosts)
+    allowed_hosts = settings.ALLOWED_HOSTS or (
+        ["localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else []
+    )
+    return validate_host(
+        parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]", allowed_hosts
+    )
 
 
 def _origin_matches(parts: Any, allowed: str) -> bool:
@@ -201,7 +207,9 @@ def address_of(scope: dict[str, Any]) -> str:
     peer = client[0] if client else ""
     if not settings.TRUSTED_PROXIES or not _is_trusted(peer):
         return peer
-    hops = [hop.strip() for hop in (header(scope, b"x-forwarded-for") or "").split(",") if hop.strip()]
+    hops = [
+        hop.strip() for hop in (header(scope, b"x-forwarded-for") or "").split(",") if hop.strip()
+    ]
     for hop in reversed(hops):
         if not _is_trusted(hop):
             return hop
@@ -213,7 +221,9 @@ def _is_trusted(address: str) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(parsed in ipaddress.ip_network(net, strict=False) for net in settings.TRUSTED_PROXIES)
+    return any(
+        parsed in ipaddress.ip_network(net, strict=False) for net in settings.TRUSTED_PROXIES
+    )
 
 
 def limit_key(address: str) -> str:

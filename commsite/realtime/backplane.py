@@ -85,7 +85,7 @@ _unpack_call = msgspec.msgpack.Decoder(Call).decode
 Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
-class Unreachable(Exception):  # noqa: N818  a condition of the network
+class Unreachable(Exception):
     """The process called did not answer in time."""
 
 
@@ -157,7 +157,9 @@ class Backplane:
         if self._layer is not None:
             self._enqueue(CONTROL, Control(kind, payload))
 
-    async def call(self, mailbox: str, kind: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    async def call(
+        self, mailbox: str, kind: str, payload: dict[str, Any], timeout_s: float
+    ) -> dict[str, Any]:
         """Asks one process; raises Unreachable when it does not answer in time."""
         if mailbox == self.mailbox:
             return await self.answers[kind](payload)
@@ -168,7 +170,7 @@ class Backplane:
         try:
             await self._send_call(mailbox, Call(call_id, self.mailbox, kind, payload))
             return await asyncio.wait_for(answer, timeout_s)
-        except (TimeoutError, OSError) as error:
+        except Exception as error:  # the layer's own errors differ; all mean the same
             raise Unreachable(mailbox) from error
         finally:
             del self._calls[call_id]
@@ -191,7 +193,7 @@ class Backplane:
             self._wake.clear()
             try:
                 await self._publish_pending()
-            except Exception as error:  # noqa: BLE001  any failure of the layer means the same: try again later
+            except Exception as error:
                 logger.warning("backplane: cannot publish: %s", error)
                 count("backplane_errors_total")
                 self._wake.set()
@@ -206,13 +208,22 @@ class Backplane:
             await self._publish(Packet(self.node, self.epoch, shard, first, items))
 
     async def _publish(self, packet: Packet) -> None:
-        await self._layer.group_send(group_of(packet.shard), {"type": "commsite.packet", "d": _pack(packet)})
+        await self._layer.group_send(
+            group_of(packet.shard), {"type": "commsite.packet", "d": _pack(packet)}
+        )
         count("backplane_packets_sent_total")
 
     async def _beacon_forever(self) -> None:
         while True:
             await asyncio.sleep(BEACON_S)
-            packet = Packet(self.node, self.epoch, CONTROL, self._numbers[CONTROL] + 1, [], heads=dict(self._numbers))
+            packet = Packet(
+                self.node,
+                self.epoch,
+                CONTROL,
+                self._numbers[CONTROL] + 1,
+                [],
+                heads=dict(self._numbers),
+            )
             with contextlib.suppress(Exception):
                 await self._publish(packet)
 
@@ -232,24 +243,40 @@ class Backplane:
             running.add_done_callback(lambda _: self._subscribing.pop(shard, None))
         await asyncio.shield(running)
 
-    async def leave_unneeded(self, needed: set[int]) -> None:
-        """Leaves the shards that no topic here needs any more."""
+    def tend(self, needed: set[int]) -> None:
+        """Leaves the shards that no topic here needs any more, and tries again for those that were not confirmed."""
+        if self._layer is None:
+            return
         for shard in self._confirmed - needed - {CONTROL}:
             self._confirmed.discard(shard)
             for key in [key for key in self._heads if key[2] == shard]:
                 del self._heads[key]
-            with contextlib.suppress(Exception):
-                await self._layer.group_discard(group_of(shard), self.mailbox)
+            self._spawn(self._leave(shard))
+        for shard in needed | {CONTROL}:
+            if shard not in self._confirmed and shard not in self._subscribing:
+                self._spawn(self._recover(shard))
+
+    async def _leave(self, shard: int) -> None:
+        if shard in self._confirmed or shard in self._subscribing:
+            return  # someone came back meanwhile
+        with contextlib.suppress(Exception):
+            await self._layer.group_discard(group_of(shard), self.mailbox)
+
+    async def _recover(self, shard: int) -> None:
+        await self.subscribe(shard)
+        if self.is_subscribed(shard):
+            self._receiver.on_missed(shard)
 
     async def _subscribe(self, shard: int) -> None:
         for _ in range(PROBE_TRIES):
             probe = f"{self.node}.{next(self._ids)}"
             arrived = self._probes[probe] = asyncio.Event()
             try:
-                await self._layer.group_add(group_of(shard), self.mailbox)
-                await self._publish(Packet(self.node, self.epoch, shard, 0, [], probe=probe))
-                await asyncio.wait_for(arrived.wait(), PROBE_TIMEOUT_S)
-            except Exception as error:  # noqa: BLE001  any failure of the layer means the same: try again
+                async with asyncio.timeout(PROBE_TIMEOUT_S):
+                    await self._layer.group_add(group_of(shard), self.mailbox)
+                    await self._publish(Packet(self.node, self.epoch, shard, 0, [], probe=probe))
+                    await arrived.wait()
+            except Exception as error:
                 logger.warning("backplane: shard %s not confirmed: %r", shard, error)
                 await asyncio.sleep(RETRY_S)
             else:
@@ -263,7 +290,7 @@ class Backplane:
         while True:
             try:
                 message = await self._layer.receive(self.mailbox)
-            except Exception as error:  # noqa: BLE001  any failure of the layer means the same: try again
+            except Exception as error:
                 logger.warning("backplane: cannot receive: %s", error)
                 await asyncio.sleep(RETRY_S)
                 continue
@@ -305,7 +332,9 @@ class Backplane:
         known = self._heads.get((node, epoch, shard))
         if known is not None and upto > known:
             count("backplane_gaps_total")
-            logger.warning("backplane: missed %s messages of %s in shard %s", upto - known, node, shard)
+            logger.warning(
+                "backplane: missed %s messages of %s in shard %s", upto - known, node, shard
+            )
             self._receiver.on_missed(shard)
         if is_beacon and (known is None or upto > known):
             self._heads[node, epoch, shard] = upto
@@ -319,21 +348,26 @@ class Backplane:
         self._spawn(self._answer(call, call.kind))
 
     async def _answer(self, call: Call, kind: str) -> None:
-        payload = await self.answers[kind](call.payload)
-        await self._send_call(call.reply_to, Call(call.id, self.mailbox, None, payload))
+        try:
+            payload = await self.answers[kind](call.payload)
+            await self._send_call(call.reply_to, Call(call.id, self.mailbox, None, payload))
+        except Exception:
+            logger.exception("backplane: a call could not be answered", extra={"kind": kind})
 
     # -- tasks
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.append(task)
-        task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)
+        task.add_done_callback(
+            lambda done: self._tasks.remove(done) if done in self._tasks else None
+        )
 
     async def _persist(self, attempt: Callable[[], Awaitable[str]]) -> str:
         while True:
             try:
                 return await attempt()
-            except Exception as error:  # noqa: BLE001  any failure of the layer means the same: try again
+            except Exception as error:
                 logger.warning("backplane: cannot connect: %s", error)
                 await asyncio.sleep(RETRY_S)
 

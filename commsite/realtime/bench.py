@@ -3,8 +3,8 @@
 from commsite.realtime import registry
 from commsite.realtime.announcement import Announcement
 from commsite.realtime.channel import NO_REPLY, Channel, handles
-from commsite.realtime.hub import hub
 from commsite.realtime.envelope import Binary
+from commsite.realtime.hub import hub
 from commsite.realtime.registry import Delivery
 
 
@@ -17,7 +17,13 @@ class BenchChannel(Channel):
     def on_msg(self, payload: bytes) -> object:
         """Broadcasts the payload without looking into it."""
         hub.announce(
-            Announcement(str(self.topic), "msg", bytes(payload), Delivery.MUST, is_binary=isinstance(payload, Binary))
+            Announcement(
+                str(self.topic),
+                "msg",
+                bytes(payload),
+                Delivery.MUST,
+                is_binary=isinstance(payload, Binary),
+            )
         )
         return NO_REPLY
 

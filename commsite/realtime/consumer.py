@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
@@ -14,9 +14,11 @@ from commsite.realtime.auth import ClientContext, Refused
 from commsite.realtime.codec import Codec, for_version
 from commsite.realtime.errors import REASONS, CloseCode
 from commsite.realtime.hub import hub
-from commsite.realtime.outbox import Transport
 from commsite.realtime.telemetry import count
 from commsite.realtime.user_socket import UserSocket
+
+if TYPE_CHECKING:
+    from commsite.realtime.outbox import Transport
 
 logger = logging.getLogger(__name__)
 _ = json_codec  # registers the codecs
@@ -26,7 +28,7 @@ ABNORMAL = 1006
 _OWN_STATUS = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  channels has no types
+class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """Carries every topic kind, or only `kinds`. Channels' dispatch is not used: it costs a thread hop per message."""
 
     kinds: ClassVar[frozenset[str] | None] = None
@@ -42,22 +44,28 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  channels ha
             await refuse(scope, send, refused)
             return
         finally:
-            hub.end_handshake(scope)
-        transport: Transport = scope.get("extensions", {}).get("commsite.transport") or AsgiTransport(send)
+            handshake = scope.get("handshake")
+            if handshake is not None:
+                handshake.end()
+        extensions = scope.get("extensions") or {}
+        transport: Transport = extensions.get("commsite.transport") or AsgiTransport(send)
         kinds = None if self.kinds is None else self.kinds | self.common
         socket = UserSocket(hub, context, codec, transport, kinds)
-        await send({"type": "websocket.accept", "subprotocol": auth.subprotocol_for(scope)})
+        hub.add(socket)  # before anything is awaited: it counts from the moment it was admitted
+        accept = {"type": "websocket.accept", "subprotocol": auth.subprotocol_for(scope)}
         del scope, context
-        await self._serve(socket, receive)
+        await self._serve(socket, receive, send(accept))
 
-    async def _serve(self, socket: UserSocket, receive: Receive) -> None:
-        hub.add(socket)
-        hub.watch_idle(socket, socket.limits.idle_s)
-        listen = getattr(socket.transport, "listen", None)
-        if listen is not None:
-            listen(socket.receive)
+    async def _serve(
+        self, socket: UserSocket, receive: Receive, accepting: Awaitable[None]
+    ) -> None:
         code = ABNORMAL
         try:
+            await accepting
+            hub.deadlines.watch_idle(socket, socket.limits.idle_s)
+            listen = getattr(socket.transport, "listen", None)
+            if listen is not None:
+                listen(socket.receive)
             while True:
                 message = await receive()
                 if message["type"] == "websocket.disconnect":
@@ -110,7 +118,7 @@ async def refuse(scope: dict[str, Any], send: Any, refused: Refused) -> None:
 
 
 class Handshakes:
-    """Middleware around authentication: origins first, then how many handshakes an address has under way and how long each takes."""
+    """Middleware around authentication: origins first, then how many handshakes an address has under way."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -120,7 +128,7 @@ class Handshakes:
         await hub.start()
         try:
             auth.check_origin(scope, "bearer")
-            scope["handshake"] = hub.begin_handshake(auth.address_of(scope))
+            handshake = scope["handshake"] = hub.admission.begin_handshake(auth.address_of(scope))
         except Refused as refused:
             await receive()
             await refuse(scope, send, refused)
@@ -128,4 +136,4 @@ class Handshakes:
         try:
             await self.app(scope, receive, send)
         finally:
-            hub.end_handshake(scope)
+            handshake.end()

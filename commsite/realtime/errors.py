@@ -115,7 +115,7 @@ class SocketError(Exception):
         super().__init__(f"{code.value} {reason}")
 
 
-class StopChannel(Exception):  # noqa: N818  a decision of the handler, not an error
+class StopChannel(Exception):
     """Raised by a handler to end its channel in good order: an optional reply, then `phx_close`."""
 
     def __init__(self, reply: Any = None) -> None:

@@ -11,17 +11,19 @@ import random
 import secrets
 import socket as network
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 from commsite.realtime import telemetry
+from commsite.realtime.admission import Admission
 from commsite.realtime.announcement import Announcement
-from commsite.realtime.auth import Identity, Refused, limit_key
+from commsite.realtime.auth import Identity
 from commsite.realtime.backplane import CONTROL, Backplane
 from commsite.realtime.census import Census
+from commsite.realtime.deadlines import TICK_S, Deadlines
 from commsite.realtime.envelope import encode_payload
 from commsite.realtime.errors import CloseCode
 from commsite.realtime.fanout import Fanout
@@ -36,11 +38,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 1.0
 CENSUS_EVERY = 10
 """Ticks between full reports of this process's users."""
 HISTORY_MAX = 1 << 62
-RETRY_AFTER_S = 5
 LAG_LIMIT_S = 2.0
 """An event loop that is this late is overloaded; readiness says so."""
 
@@ -70,7 +70,9 @@ async def fill_from_history(topic: str, after: int, upto: int | None) -> list[An
 
 def as_announcement(topic: str, fact: Fact) -> Announcement:
     """A stored fact as it was announced."""
-    return Announcement(topic, fact.event, encode_payload(fact.payload), delivery_of(fact.event), fact.seq)
+    return Announcement(
+        topic, fact.event, encode_payload(fact.payload), delivery_of(fact.event), fact.seq
+    )
 
 
 class Hub:
@@ -83,18 +85,23 @@ class Hub:
 
     def _reset(self) -> None:
         self.wheel = Wheel()
+        self.deadlines = Deadlines(self.wheel)
         self.census = Census()
-        self.fanout = Fanout(lambda topic: history_of(Topic.parse(topic).kind) is not None, fill_from_history)
+        self.fanout = Fanout(
+            lambda topic: history_of(Topic.parse(topic).kind) is not None, fill_from_history
+        )
         self.by_id: dict[str, UserSocket] = {}
         self._by_user: dict[int, dict[str, UserSocket]] = {}
-        self._per_address: Counter[str] = Counter()
-        self._handshakes: Counter[str] = Counter()
-        self._deferred: dict[str, float] = {}
+        self.admission = Admission()
         self._changed_users: set[int] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.is_draining = False
         self.lag_s = 0.0
         self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def is_draining(self) -> bool:
+        """True once this process is on its way out."""
+        return self.admission.is_draining
 
     @property
     def limits(self) -> Limits:
@@ -127,8 +134,10 @@ class Hub:
             "sockets": lambda: len(self.by_id),
             "users": lambda: len(self._by_user),
             "topics": lambda: len(self.fanout.topics),
-            "handshakes": lambda: sum(self._handshakes.values()),
-            "outbox_bytes": lambda: sum(socket.outbox.queued_bytes for socket in self.by_id.values()),
+            "handshakes": lambda: self.admission.handshakes,
+            "outbox_bytes": lambda: sum(
+                socket.outbox.queued_bytes for socket in self.by_id.values()
+            ),
             "event_loop_lag_seconds": lambda: self.lag_s,
             "draining": lambda: float(self.is_draining),
             "peers": lambda: len(self.census.nodes),
@@ -150,7 +159,7 @@ class Hub:
         """Leaves in good order: no new sockets, `closing` to each, close 1012 in jittered batches within `drain_s`."""
         if self.is_draining:
             return
-        self.is_draining = True
+        self.admission.is_draining = True
         sockets = list(self.by_id.values())
         random.shuffle(sockets)
         size = max(1, self.limits.drain_batch)
@@ -175,51 +184,20 @@ class Hub:
 
     # -- sockets
 
-    def begin_handshake(self, address: str) -> str:
-        """Counts a handshake of this address until `end_handshake`; raises Refused when too many are under way."""
-        key = limit_key(address)
-        if self.is_draining:
-            raise Refused(503, "draining", retry_after_s=RETRY_AFTER_S)
-        if not self.limits.bench and self._handshakes[key] >= self.limits.sockets_per_address_anonymous:
-            raise self._refused("handshakes", 429, "connection_limit", RETRY_AFTER_S)
-        self._handshakes[key] += 1
-        return key
-
-    def end_handshake(self, scope: dict[str, Any]) -> None:
-        """The handshake of this scope was decided; later calls do nothing."""
-        key = scope.pop("handshake", None)
-        if key is not None:
-            self._handshakes[key] -= 1
-            if not self._handshakes[key]:
-                del self._handshakes[key]
-
     def admit(self, identity: Identity, address: str) -> None:
-        """Raises Refused when one more socket of this user, address or process would be too many, or came back too early."""
-        if self.limits.bench:
-            return
-        until = self._deferred.get(identity.session_id)
-        if until is not None and until > time.monotonic():
-            raise self._refused("came_back_too_early", 429, "rate_limited", 1 + int(until - time.monotonic()))
-        mine = len(self._by_user.get(identity.user_id, ())) + self.census.elsewhere(identity.user_id)
-        if mine >= self.limits.sockets_per_user:
-            raise self._refused("user", 429, "connection_limit", RETRY_AFTER_S)
-        if self._per_address[limit_key(address)] >= self.limits.sockets_per_address:
-            raise self._refused("address", 429, "connection_limit", RETRY_AFTER_S)
-        if len(self.by_id) >= self.limits.sockets_per_process:
-            raise self._refused("process", 503, "overloaded", RETRY_AFTER_S)
-
-    @staticmethod
-    def _refused(limit: str, status: int, reason: str, retry_after_s: int) -> Refused:
-        telemetry.count("connections_refused_total", limit=limit)
-        return Refused(status, reason, retry_after_s=retry_after_s)
+        """Raises Refused when one more socket of this user, address or process would be too many, or comes too early."""
+        mine = len(self._by_user.get(identity.user_id, ())) + self.census.elsewhere(
+            identity.user_id
+        )
+        self.admission.admit(identity, address, of_user=mine, of_process=len(self.by_id))
 
     def add(self, socket: "UserSocket") -> None:
         """Takes a socket that was accepted."""
         self.by_id[socket.id] = socket
         self._by_user.setdefault(socket.identity.user_id, {})[socket.id] = socket
-        self._per_address[limit_key(socket.context.address)] += 1
+        self.admission.came(socket.context.address)
         self._user_changed(socket.identity.user_id)
-        self.watch_expiry(socket)
+        self.deadlines.watch_expiry(socket)
         telemetry.emit("socket_opened", socket=socket)
 
     def remove(self, socket: "UserSocket", code: int) -> None:
@@ -232,10 +210,7 @@ class Hub:
         mine.pop(socket.id, None)
         if not mine:
             self._by_user.pop(socket.identity.user_id, None)
-        key = limit_key(socket.context.address)
-        self._per_address[key] -= 1
-        if not self._per_address[key]:
-            del self._per_address[key]
+        self.admission.went(socket.context.address)
         self._user_changed(socket.identity.user_id)
         telemetry.emit("socket_closed", socket=socket, code=code)
 
@@ -269,48 +244,16 @@ class Hub:
         return closed
 
     def eject(
-        self, topic: str, user_id: int, event: str | None = None, payload: dict[str, Any] | None = None
+        self,
+        topic: str,
+        user_id: int,
+        event: str | None = None,
+        payload: dict[str, Any] | None = None,
     ) -> int:
         """Takes a topic from a user's sockets here: an optional last event, then `phx_close`. Returns how many lost it."""
         return sum(socket.stop_topic(topic, event, payload) for socket in self.sockets_of(user_id))
 
-    def defer(self, session_id: str, seconds: float) -> None:
-        """Refuses this client session's earlier return: the advice given with a close is enforced."""
-        if session_id and not self.limits.bench and not self.is_draining:
-            self._deferred[session_id] = time.monotonic() + seconds
-
-    # -- deadlines
-
-    def watch_idle(self, socket: "UserSocket", idle_s: float) -> None:
-        """Closes the socket (4010) once it has been silent for `idle_s`."""
-        self.wheel.schedule(idle_s / TICK_S, lambda: self._check_idle(socket, idle_s))
-
-    def _check_idle(self, socket: "UserSocket", idle_s: float) -> None:
-        if socket.id not in self.by_id:
-            return
-        silent_s = (self.wheel.tick - socket.last_tick) * TICK_S
-        if silent_s >= idle_s:
-            socket.close(CloseCode.NO_HEARTBEAT, "no heartbeat")
-        else:
-            self.wheel.schedule((idle_s - silent_s) / TICK_S, lambda: self._check_idle(socket, idle_s))
-
-    def watch_expiry(self, socket: "UserSocket") -> None:
-        """Warns the client before its token expires and closes the socket (4401) when it has."""
-        expires_at = socket.identity.expires_at
-        if expires_at is None:
-            return
-        left_s = expires_at - time.time()
-        warn_s = max(0.0, left_s - self.limits.expiry_warning_s)
-        self.wheel.schedule(warn_s / TICK_S, lambda: self._warn(socket, expires_at))
-        self.wheel.schedule(max(0.0, left_s) / TICK_S, lambda: self._expire(socket, expires_at))
-
-    def _warn(self, socket: "UserSocket", expires_at: float) -> None:
-        if socket.id in self.by_id and socket.identity.expires_at == expires_at:
-            socket.notify("token_expiring", {"expires_at": expires_at})
-
-    def _expire(self, socket: "UserSocket", expires_at: float) -> None:
-        if socket.id in self.by_id and socket.identity.expires_at == expires_at:
-            socket.close(CloseCode.UNAUTHENTICATED, "token expired")
+    # -- time
 
     async def _tick_forever(self) -> None:
         loop = asyncio.get_running_loop()
@@ -322,7 +265,7 @@ class Hub:
                 due += TICK_S
                 for action in self.wheel.advance():
                     self._run(action)
-            await self._housekeep()
+            self._run(self._housekeep)
 
     @staticmethod
     def _run(action: Callable[[], None]) -> None:
@@ -331,15 +274,15 @@ class Hub:
         except Exception:
             logger.exception("a deadline could not be kept")
 
-    async def _housekeep(self) -> None:
+    def _housekeep(self) -> None:
         if self.wheel.tick % CENSUS_EVERY:
             return
         now = time.monotonic()
-        self._deferred = {session: until for session, until in self._deferred.items() if until > now}
+        self.admission.forget_past()
         self._report_users(is_full=True)
         for node in self.census.expire(now):
             telemetry.emit("node_lost", node=node)
-        await self.backplane.leave_unneeded({shard_of(topic) for topic in self.fanout.topics})
+        self.backplane.tend({shard_of(topic) for topic in self.fanout.topics})
 
     # -- other processes
 
@@ -371,7 +314,7 @@ class Hub:
             self._on_census(kind, payload)
             return
         for handler in control_handlers.get(kind, ()):
-            self._run(lambda handler=handler: handler(payload))  # type: ignore[misc]
+            self._run(partial(handler, payload))
 
     def on_missed(self, shard: int) -> None:
         """Something of another process was lost: must events and revocations are read again."""

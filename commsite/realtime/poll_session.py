@@ -80,7 +80,9 @@ class PollTransport:
 class PollSession:
     """A user socket whose frames wait to be fetched. Only polls keep it alive."""
 
-    def __init__(self, session_id: str, mount: str, socket: "UserSocket", transport: PollTransport) -> None:
+    def __init__(
+        self, session_id: str, mount: str, socket: "UserSocket", transport: PollTransport
+    ) -> None:
         self.id = session_id
         self.mount = mount
         self.socket = socket

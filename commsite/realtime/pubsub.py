@@ -34,7 +34,9 @@ def announce(
     """
     body = encode_payload(payload)
     is_binary = isinstance(body, Binary)
-    announcement = Announcement(topic, event, bytes(body), delivery_of(event), seq, key, exclude, is_binary)
+    announcement = Announcement(
+        topic, event, bytes(body), delivery_of(event), seq, key, exclude, is_binary
+    )
     _on_loop(lambda: hub.announce(announcement), lambda: (shard_of(topic), Envelope(announcement)))
 
 
@@ -66,7 +68,9 @@ def on_gap(handler: Callable[[], None]) -> None:
         gap_handlers.append(handler)
 
 
-def _on_loop(here: Callable[[], None], outside: Callable[[], tuple[int, Envelope | Control]]) -> None:
+def _on_loop(
+    here: Callable[[], None], outside: Callable[[], tuple[int, Envelope | Control]]
+) -> None:
     loop = hub.loop
     if loop is None or loop.is_closed():
         publish_from_outside([outside()], f"{node_name()}.{threading.get_ident()}")

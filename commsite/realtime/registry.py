@@ -69,7 +69,9 @@ def delivery_of(event: str) -> Delivery:
     try:
         return _deliveries[event]
     except KeyError:
-        raise LookupError(f"event {event!r} was never declared: registry.declare() in the app's ready()") from None
+        raise LookupError(
+            f"event {event!r} was never declared: registry.declare() in the app's ready()"
+        ) from None
 
 
 def declared_events() -> dict[str, Delivery]:

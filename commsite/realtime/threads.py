@@ -36,7 +36,9 @@ class DatabaseThreads:
         """Runs `call` in a thread of the pool. Cancelling the caller does not stop the thread."""
         self.in_flight += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self._guarded, call)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, self._guarded, call
+            )
         finally:
             self.in_flight -= 1
 

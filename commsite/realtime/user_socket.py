@@ -62,7 +62,12 @@ class UserSocket:
     )
 
     def __init__(
-        self, hub: "Hub", context: ClientContext, codec: Codec, transport: Transport, kinds: frozenset[str] | None
+        self,
+        hub: "Hub",
+        context: ClientContext,
+        codec: Codec,
+        transport: Transport,
+        kinds: frozenset[str] | None,
     ) -> None:
         self.id = f"{_PREFIX}-{next(_ids):x}"
         self.hub = hub
@@ -72,7 +77,7 @@ class UserSocket:
         self.codec = codec
         self.kinds = kinds
         self.transport = transport
-        self.outbox = Outbox(transport, hub.limits.outbox_bytes, self._overflowed)
+        self.outbox = Outbox(transport, hub.limits.outbox_bytes, self.overflowed)
         self.channels: dict[str, Channel] = {}
         self.opened_at = time.time()
         self.last_tick = hub.wheel.tick
@@ -108,7 +113,7 @@ class UserSocket:
 
     # -- in
 
-    def receive(self, data: bytes, is_binary: bool) -> None:  # noqa: FBT001  called per frame by the transports
+    def receive(self, data: bytes, is_binary: bool) -> None:
         """One message from the client: decoded, counted, routed. What is wrong with it costs only this socket."""
         if self.is_closing:
             return
@@ -152,7 +157,9 @@ class UserSocket:
         older = self.channels.get(push.topic)
         if older is None and len(self.channels) >= self.limits.topics_per_socket:
             count("joins_refused_total", reason="too many channels joined")
-            self.reply(push, "error", encode_payload(PushError("too many channels joined").as_response()))
+            self.reply(
+                push, "error", encode_payload(PushError("too many channels joined").as_response())
+            )
             return
         channel = channel_class(self, Topic.parse(push.topic), push)
         if older is not None:
@@ -173,7 +180,9 @@ class UserSocket:
         channel_class = self._route(push.topic)
         if channel_class is None or not channel_class.is_implicit or push.event == LEAVE:
             return None
-        channel = channel_class(self, Topic.parse(push.topic), Push(NULL, NULL, push.topic, JOIN, EMPTY))
+        channel = channel_class(
+            self, Topic.parse(push.topic), Push(NULL, NULL, push.topic, JOIN, EMPTY)
+        )
         channel.open_unasked()
         return channel
 
@@ -196,7 +205,11 @@ class UserSocket:
                 (push.join_ref, push.ref),
                 push.topic,
                 "error",
-                encode_payload(PushError("version_unsupported", "This format cannot carry binary.").as_response()),
+                encode_payload(
+                    PushError(
+                        "version_unsupported", "This format cannot carry binary."
+                    ).as_response()
+                ),
             )
         self.put(wire)
 
@@ -217,10 +230,14 @@ class UserSocket:
 
     def renew(self, identity: Identity) -> None:
         """Goes on with a newer token of the same client."""
+        is_same = identity.expires_at == self.identity.expires_at
         self.context.identity = identity
-        self.hub.watch_expiry(self)
+        if not is_same:
+            self.hub.deadlines.watch_expiry(self)
 
-    def stop_topic(self, topic: str, event: str | None = None, payload: dict[str, Any] | None = None) -> bool:
+    def stop_topic(
+        self, topic: str, event: str | None = None, payload: dict[str, Any] | None = None
+    ) -> bool:
         """Ends a joined topic from the server's side, after an optional last event. False when it was not joined."""
         channel = self.channels.get(topic)
         if channel is None:
@@ -244,11 +261,16 @@ class UserSocket:
         """Ends the socket: a last frame `closing` on topic `client`, then the close code. A second call does nothing."""
         if self.is_closing:
             return
-        payload = {"code": int(code), "reason": reason, "retry_after_ms": retry_after_ms, "resume": code.may_resume}
+        payload = {
+            "code": int(code),
+            "reason": reason,
+            "retry_after_ms": retry_after_ms,
+            "resume": code.may_resume,
+        }
         last = self.codec.push((NULL, NULL), CLIENT_TOPIC, CLOSING, encode_payload(payload))
         count("sockets_closed_total", code=str(int(code)))
         if retry_after_ms:
-            self.hub.defer(self.identity.session_id, retry_after_ms / 1000)
+            self.hub.admission.defer(self.identity.session_id, retry_after_ms / 1000)
         self.end()
         self.outbox.close(int(code), reason, last)
 
@@ -283,14 +305,24 @@ class UserSocket:
         count("pushes_refused_total", reason="rate_limited")
         wait_ms = max(1, round(wait_s * 1000))
         if rate.is_abused:
-            self.close(CloseCode.RATE_LIMITED, "too many pushes over the rate", retry_after_ms=max(1000, wait_ms))
+            self.close(
+                CloseCode.RATE_LIMITED,
+                "too many pushes over the rate",
+                retry_after_ms=max(1000, wait_ms),
+            )
         else:
             error = PushError("rate_limited", retry_after_ms=wait_ms)
             self.put(
-                self.codec.reply((push.join_ref, push.ref), push.topic, "error", encode_payload(error.as_response()))
+                self.codec.reply(
+                    (push.join_ref, push.ref),
+                    push.topic,
+                    "error",
+                    encode_payload(error.as_response()),
+                )
             )
         return False
 
-    def _overflowed(self) -> None:
+    def overflowed(self) -> None:
+        """The client does not take what it must get: closes with 4008; it comes back and resumes."""
         count("sockets_too_slow_total")
         self.close(CloseCode.TOO_SLOW, "client reads too slowly")

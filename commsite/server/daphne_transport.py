@@ -52,7 +52,9 @@ class DaphneTransport:
         transport = self._protocol.transport
         transport = getattr(transport, "transport", None) or transport  # below TLS
         buffered = getattr(transport, "dataBuffer", b"")
-        return len(buffered) - getattr(transport, "offset", 0) + getattr(transport, "_tempDataLen", 0)
+        return (
+            len(buffered) - getattr(transport, "offset", 0) + getattr(transport, "_tempDataLen", 0)
+        )
 
     def close(self, code: int, reason: str) -> None:
         """Sends a close frame; the connection is cut when the peer does not answer in time."""
@@ -91,7 +93,7 @@ class TransportProtocol(WebSocketProtocol):  # type: ignore[misc]  daphne has no
             self.transport.unregisterProducer()
             self.transport.registerProducer(self.extension, True)
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: FBT001, N802, N803  autobahn's names
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803  autobahn's names
         """Hands a message to the listener at once where there is one."""
         if self.listener is None:
             super().onMessage(payload, isBinary)
@@ -123,7 +125,10 @@ class TransportProtocol(WebSocketProtocol):  # type: ignore[misc]  daphne has no
 
     def check_timeouts(self) -> None:
         """Only the handshake's: idle sockets are the core's business, and none is closed for its age."""
-        if self.state == self.STATE_CONNECTING and self.duration() > self.server.websocket_connect_timeout:
+        if (
+            self.state == self.STATE_CONNECTING
+            and self.duration() > self.server.websocket_connect_timeout
+        ):
             self.serverReject()
 
 

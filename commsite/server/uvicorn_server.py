@@ -22,7 +22,9 @@ GRACE_S = 5
 TICKS_PER_S = 10
 
 
-def config(host: str, port: int, *, certfile: str | None = None, keyfile: str | None = None) -> uvicorn.Config:
+def config(
+    host: str, port: int, *, certfile: str | None = None, keyfile: str | None = None
+) -> uvicorn.Config:
     """The configuration of one process. Logs go where Django's settings say; paths with queries are never logged."""
     return uvicorn.Config(
         "commsite.asgi:application",

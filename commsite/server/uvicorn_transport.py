@@ -164,4 +164,3 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         self.pending_ping_payload = struct.pack("!d", self.ping_sent_at)
         self.conn.send_ping(self.pending_ping_payload)
         self.transport.write(b"".join(self.conn.data_to_send()))
-

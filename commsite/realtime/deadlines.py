@@ -1,0 +1,55 @@
+"""What ends a socket by time: silence, and a token that expires. All on one wheel, no task per socket."""
+
+import time
+from typing import TYPE_CHECKING
+
+from commsite.realtime.errors import CloseCode
+from commsite.realtime.limits import limits
+from commsite.realtime.wheel import Wheel
+
+if TYPE_CHECKING:
+    from commsite.realtime.user_socket import UserSocket
+
+TICK_S = 1.0
+
+
+class Deadlines:
+    """The deadlines of this process's sockets. A socket that is closing has none any more."""
+
+    def __init__(self, wheel: Wheel) -> None:
+        self._wheel = wheel
+
+    def watch_idle(self, socket: "UserSocket", idle_s: float) -> None:
+        """Closes the socket (4010) once it has been silent for `idle_s`."""
+        self._wheel.schedule(idle_s / TICK_S, lambda: self._check_idle(socket, idle_s))
+
+    def _check_idle(self, socket: "UserSocket", idle_s: float) -> None:
+        if socket.is_closing:
+            return
+        silent_s = (self._wheel.tick - socket.last_tick) * TICK_S
+        if silent_s >= idle_s:
+            socket.close(CloseCode.NO_HEARTBEAT, "no heartbeat")
+        else:
+            self._wheel.schedule(
+                (idle_s - silent_s) / TICK_S, lambda: self._check_idle(socket, idle_s)
+            )
+
+    def watch_expiry(self, socket: "UserSocket") -> None:
+        """Warns the client before its token expires and closes the socket (4401) when it has."""
+        expires_at = socket.identity.expires_at
+        if expires_at is None:
+            return
+        left_s = expires_at - time.time()
+        warn_s = max(0.0, left_s - limits().expiry_warning_s)
+        self._wheel.schedule(warn_s / TICK_S, lambda: self._warn(socket, expires_at))
+        self._wheel.schedule(max(0.0, left_s) / TICK_S, lambda: self._expire(socket, expires_at))
+
+    @staticmethod
+    def _warn(socket: "UserSocket", expires_at: float) -> None:
+        if not socket.is_closing and socket.identity.expires_at == expires_at:
+            socket.notify("token_expiring", {"expires_at": expires_at})
+
+    @staticmethod
+    def _expire(socket: "UserSocket", expires_at: float) -> None:
+        if not socket.is_closing and socket.identity.expires_at == expires_at:
+            socket.close(CloseCode.UNAUTHENTICATED, "token expired")
