@@ -13,6 +13,7 @@ import json
 import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import django
 
@@ -29,6 +30,9 @@ from conversation.schema import (  # noqa: E402
     RenameConversation,
     SendMessage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 THREADS = 6
 
@@ -71,5 +75,11 @@ def facts(room: str) -> list[list[object]]:
 
 if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]
-    answer = {"open": open_room, "send": send, "rule": rule, "facts": facts}[verb](*arguments)
+    verbs: dict[str, Callable[..., object]] = {
+        "open": open_room,
+        "send": send,
+        "rule": rule,
+        "facts": facts,
+    }
+    answer = verbs[verb](*arguments)
     json.dump(answer, sys.stdout)

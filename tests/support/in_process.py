@@ -39,6 +39,8 @@ class InProcessConnection:
         """Shakes hands; fails when the application refuses."""
         await self._in.put({"type": "websocket.connect"})
         answer = await self._out.get()
+        if self._served.done():
+            await self._served  # raises what it crashed of
         assert answer["type"] == "websocket.accept", answer
 
     async def send(self, frame: str | bytes) -> None:
