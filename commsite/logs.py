@@ -15,6 +15,10 @@ import structlog
 
 SCRUBBED = "[scrubbed]"
 
+_I = re.IGNORECASE
+_IS = r"\\?[\"']?\s*[:=,]\s*(?:b(?=\\?[\"']))?\\?[\"']?"
+_WORD = r"[^\"'\\,\s]"
+
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     # token=… and ticket=… in a URL, a form body or a repr of either; also percent-encoded "=".
     (
@@ -28,20 +32,19 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(
             r"((?:\\?[\"'])(?:token|ticket|password|refresh|access|secret)(?:\\?[\"'])\s*:\s*"
             r"\\?[\"'])[^\"'\\]+",
-            re.IGNORECASE,
+            _I,
         ),
         rf"\1{SCRUBBED}",
     ),
-    # Headers, as "Name: value", as a pair of (byte) strings or as a mapping.
+    # Headers, as "Name: value", as a pair of (byte) strings or as a mapping. A cookie header ends
+    # with its line or its quote, a token with the first blank.
     (
-        re.compile(
-            r"\b((?:authorization|x-phoenix-authtoken|cookie|set-cookie)b?\\?[\"']?\s*[:=,]\s*"
-            r"b?\\?[\"']?)(?:(?:bearer|basic)\s+)?[^\"'\\,\s]+",
-            re.IGNORECASE,
-        ),
+        re.compile(rf"\b((?:authorization|x-phoenix-authtoken){_IS})(?:[a-z]+\s+)?{_WORD}+", _I),
         rf"\1{SCRUBBED}",
     ),
-    (re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1{SCRUBBED}"),
+    (re.compile(rf"\b((?:set-)?cookie{_IS})[^\"'\\\n]+", _I), rf"\1{SCRUBBED}"),
+    (re.compile(r"\b(commsite_session|csrftoken)=[^;\s\"'\\]+", _I), rf"\1={SCRUBBED}"),
+    (re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}", _I), rf"\1{SCRUBBED}"),
     (re.compile(r"(base64url\.bearer\.phx\.)[A-Za-z0-9+/=_-]+"), rf"\1{SCRUBBED}"),
     # A JSON Web Token is recognisable wherever it stands.
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), SCRUBBED),

@@ -178,12 +178,18 @@ _LIMITS: dict[str, int | float] = {
     "CONNECTIONS_WRITE_S": 3.0,  # how often the table of live connections is brought up to date
     "CONNECTIONS_LEASE_S": 20.0,  # a process that did not write for so long is dead
 }
-REALTIME: dict[str, Any] = {
-    key: env.float(f"COMMSITE_{key}", default=default)
-    if isinstance(default, float)
-    else env.int(f"COMMSITE_{key}", default=default)
-    for key, default in _LIMITS.items()
-} | {
+
+
+def _limit(key: str, default: float) -> int | float:
+    text = env.str(f"COMMSITE_{key}", default=str(default))
+    try:
+        return type(default)(text)
+    except ValueError:
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        raise ImproperlyConfigured(f"COMMSITE_{key}={text!r}: expected {kind}.") from None
+
+
+REALTIME: dict[str, Any] = {key: _limit(key, default) for key, default in _LIMITS.items()} | {
     "BENCH": IS_BENCH,
     "AGENTS": env.str("REALTIME_AGENTS", default="on"),
     "NODE": env.str("COMMSITE_NODE", default=""),  # empty: each process names itself

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,8 +16,11 @@ from commsite.clients.watch import watch
 from commsite.realtime.auth import Identity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
     from django.contrib.auth.models import User
+    from rest_framework_simplejwt import tokens as simplejwt
 
     from commsite.realtime.envelope import Wire
     from commsite.realtime.outbox import Outbox
@@ -50,6 +54,13 @@ def speaking_for(pair: tokens.Pair) -> APIClient:
     return client
 
 
+def ending_in(kind: type[simplejwt.Token], encoded: str, seconds: float) -> str:
+    """The same token with another end."""
+    token = kind(encoded)  # type: ignore[arg-type]  # simplejwt hints a Token here
+    token.set_exp(lifetime=timedelta(seconds=seconds))
+    return str(token)
+
+
 def identity_of(user: User, session_id: str = "", **changes: Any) -> Identity:
     """An identity as a handshake would find it."""
     return Identity(
@@ -64,7 +75,7 @@ def identity_of(user: User, session_id: str = "", **changes: Any) -> Identity:
 class Recorder:
     """A transport that keeps the frames and the close code."""
 
-    write = None
+    write: Callable[[bytes], Any] | None = None
     rtt_ms: float | None = 12.3456
 
     def __init__(self) -> None:

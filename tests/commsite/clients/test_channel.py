@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +14,7 @@ from commsite.clients import actions, tokens
 from commsite.clients.models import ClientSession
 from commsite.clients.watch import watch
 from commsite.realtime.errors import CloseCode
-from tests.commsite.clients.logins import closed_with, pair_for, session_of, transport_of
+from tests.commsite.clients.logins import closed_with, ending_in, pair_for, session_of, transport_of
 from tests.support.deadline import eventually
 
 if TYPE_CHECKING:
@@ -50,13 +49,6 @@ def refreshed(pair: tokens.Pair) -> tokens.Pair:
     return actions.refresh_tokens(pair.refresh, timezone.now())
 
 
-def ending_in(pair: tokens.Pair, seconds: float) -> str:
-    """The same access token with another end."""
-    token = tokens.AccessToken(pair.access)
-    token.set_exp(lifetime=timedelta(seconds=seconds))
-    return str(token)
-
-
 async def test_a_client_learns_who_it_is(socket: UserSocket, ada: User) -> None:
     response = say(socket, "client", "phx_join", {})["response"]
     assert response["user"] == {"id": ada.pk, "username": "ada"}
@@ -68,7 +60,7 @@ async def test_a_client_learns_who_it_is(socket: UserSocket, ada: User) -> None:
 async def test_a_fresh_token_of_the_same_session_keeps_the_socket(
     socket: UserSocket, pair: tokens.Pair
 ) -> None:
-    later = ending_in(await sync_to_async(refreshed)(pair), 1800)
+    later = ending_in(tokens.AccessToken, (await sync_to_async(refreshed)(pair)).access, 1800)
     say(socket, "client", "phx_join", {}, ref="0")
     reply = say(socket, "client", "renew_token", {"token": later})
     assert reply["status"] == "ok"
@@ -77,14 +69,14 @@ async def test_a_fresh_token_of_the_same_session_keeps_the_socket(
 
 
 async def test_renewing_needs_no_join(socket: UserSocket, pair: tokens.Pair) -> None:
-    later = ending_in(pair, 1800)
+    later = ending_in(tokens.AccessToken, pair.access, 1800)
     assert say(socket, "client", "renew_token", {"token": later})["status"] == "ok"
 
 
 async def test_the_warning_comes_before_the_end_and_the_end_is_4401(
     open_socket: OpenSocket, pair: tokens.Pair
 ) -> None:
-    socket = open_socket(tokens.verify(ending_in(pair, 2)))
+    socket = open_socket(tokens.verify(ending_in(tokens.AccessToken, pair.access, 2)))
 
     async def closed() -> Any:
         return closed_with(socket)
@@ -98,9 +90,11 @@ async def test_the_warning_comes_before_the_end_and_the_end_is_4401(
 async def test_a_renewed_socket_outlives_its_first_token(
     open_socket: OpenSocket, pair: tokens.Pair
 ) -> None:
-    socket = open_socket(tokens.verify(ending_in(pair, 2)))
-    ends_first = open_socket(tokens.verify(ending_in(pair, 2)))
-    say(socket, "client", "renew_token", {"token": ending_in(pair, 1800)})
+    socket = open_socket(tokens.verify(ending_in(tokens.AccessToken, pair.access, 2)))
+    ends_first = open_socket(tokens.verify(ending_in(tokens.AccessToken, pair.access, 2)))
+    say(
+        socket, "client", "renew_token", {"token": ending_in(tokens.AccessToken, pair.access, 1800)}
+    )
 
     async def closed() -> Any:
         return closed_with(ends_first)
@@ -123,7 +117,7 @@ async def test_another_users_token_renews_nothing(socket: UserSocket, grace: Use
 
 
 async def test_a_revoked_token_renews_nothing(socket: UserSocket, pair: tokens.Pair) -> None:
-    later = ending_in(pair, 1800)
+    later = ending_in(tokens.AccessToken, pair.access, 1800)
     reason = ClientSession.Ended.REVOKED
     await sync_to_async(lambda: actions.revoke_session(session_of(pair).id, reason))()
     await watch.look()
@@ -150,7 +144,9 @@ async def test_what_is_no_token_is_an_error_and_the_socket_lives(
 
 
 async def test_an_expired_token_renews_nothing(socket: UserSocket, pair: tokens.Pair) -> None:
-    reply = say(socket, "client", "renew_token", {"token": ending_in(pair, -1)})
+    reply = say(
+        socket, "client", "renew_token", {"token": ending_in(tokens.AccessToken, pair.access, -1)}
+    )
     assert reply["response"]["reason"] == "token_expired"
 
 

@@ -15,6 +15,7 @@ from commsite.clients.models import ClientSession, Revocation
 from commsite.realtime.errors import PushError
 from tests.commsite.clients.logins import (
     PASSWORD,
+    ending_in,
     forget_everything,
     pair_for,
     session_of,
@@ -73,7 +74,7 @@ def test_a_token_names_its_issuer_its_audience_and_its_end(api: APIClient, ada: 
 
 
 def test_tokens_are_signed_with_a_long_key_of_their_own() -> None:
-    key = settings.SIMPLE_JWT["SIGNING_KEY"]
+    key = str(settings.SIMPLE_JWT["SIGNING_KEY"])
     assert len(key) >= 32
     assert key != settings.SECRET_KEY
 
@@ -211,9 +212,8 @@ def test_an_access_token_refreshes_nothing(api: APIClient, ada: User) -> None:
 
 def test_an_expired_refresh_token_says_so(api: APIClient, ada: User) -> None:
     pair = pair_for(ada)
-    old = tokens.RefreshToken(pair.refresh)
-    old.set_exp(lifetime=timedelta(seconds=-1))
-    answer = api.post(REFRESH, {"refresh": str(old)})
+    old = ending_in(tokens.RefreshToken, pair.refresh, -1)
+    answer = api.post(REFRESH, {"refresh": old})
     assert (answer.status_code, answer.json()["reason"]) == (401, "token_expired")
     assert not session_of(pair).is_revoked
 
@@ -317,9 +317,8 @@ def test_rest_by_a_revoked_token_is_refused_even_by_a_process_that_heard_nothing
 
 def test_rest_by_an_expired_token_says_that_it_expired(ada: User) -> None:
     pair = pair_for(ada)
-    old = tokens.AccessToken(pair.access)
-    old.set_exp(lifetime=timedelta(seconds=-1))
-    answer = speaking_for(tokens.Pair(str(old), "")).get("/api/v1/sessions/")
+    old = ending_in(tokens.AccessToken, pair.access, -1)
+    answer = speaking_for(tokens.Pair(old, "")).get("/api/v1/sessions/")
     assert (answer.status_code, answer.json()["reason"]) == (401, "token_expired")
 
 

@@ -1,0 +1,112 @@
+"""How REST speaks, whatever the view: errors in one form, OpenAPI without a warning, a page for it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
+from django.http import Http404
+from django.test import Client
+from rest_framework import exceptions
+
+from commsite.realtime.errors import PushError
+from commsite.rest import answer_with_reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def answer(error: Exception) -> Any:
+    return answer_with_reason(error, {})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (PushError("not_found"), 404, "not_found"),
+        (PushError("conflict"), 409, "conflict"),
+        (PushError("overloaded", retry_after_ms=1500), 503, "overloaded"),
+        (Http404(), 404, "not_found"),
+        (PermissionDenied(), 403, "forbidden"),
+        (exceptions.NotAuthenticated(), 401, "unauthorized"),
+        (exceptions.ParseError(), 400, "invalid_payload"),
+        (exceptions.MethodNotAllowed("PUT"), 405, "method_not_allowed"),
+        (exceptions.UnsupportedMediaType("text/plain"), 415, "unsupported_media_type"),
+        (exceptions.Throttled(wait=2), 429, "rate_limited"),
+    ],
+)
+def test_every_error_has_a_reason_and_a_sentence(
+    error: Exception, status: int, reason: str
+) -> None:
+    found = answer(error)
+    assert (found.status_code, found.data["reason"]) == (status, reason)
+    assert re.search(r"\w+.*", found.data["message"])
+
+
+def test_when_to_come_back_is_said_in_both_languages() -> None:
+    found = answer(PushError("overloaded", retry_after_ms=1500))
+    assert found.data["retry_after_ms"] == 1500
+    assert found["Retry-After"] == "2"
+
+
+def test_a_wrong_field_is_named() -> None:
+    found = answer(exceptions.ValidationError({"title": ["Too long."]}))
+    assert found.data["reason"] == "invalid_payload"
+    assert found.data["fields"] == {"title": ["Too long."]}
+
+
+def test_details_of_a_refusal_reach_the_client() -> None:
+    found = answer(PushError("invalid_payload", expected={"body": "string"}))
+    assert found.data["expected"] == {"body": "string"}
+
+
+def test_a_crash_is_not_dressed_up_as_an_answer() -> None:
+    assert answer(RuntimeError("bug")) is None
+
+
+def test_the_openapi_document_is_valid_and_without_a_warning(tmp_path: Path) -> None:
+    call_command(
+        "spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml")
+    )
+    text = (tmp_path / "schema.yaml").read_text()
+    for path in ("token/", "token/refresh/", "token/ticket/", "sessions/", "preferences/"):
+        assert f"/api/v1/{path}:" in text
+
+
+@pytest.mark.django_db
+def test_the_document_and_its_page_are_served_to_anyone() -> None:
+    browser = Client()
+    assert browser.get("/api/schema/").status_code == 200
+    page = browser.get("/api/docs/")
+    assert page.status_code == 200
+    assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page.content.decode())
+
+
+# --- Headers -------------------------------------------------------------------------------------
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("is_secure", "address"), [(False, "ws://testserver"), (True, "wss://testserver")]
+)
+def test_a_page_may_connect_to_its_own_socket_in_every_browser(
+    is_secure: bool, address: str
+) -> None:
+    policy = Client().get("/login/", secure=is_secure)["Content-Security-Policy"]
+    connect = next(part for part in policy.split("; ") if part.startswith("connect-src"))
+    assert connect.split() == ["connect-src", "'self'", address]
+
+
+@pytest.mark.django_db
+def test_the_policy_lets_no_inline_script_run() -> None:
+    policy = Client().get("/login/")["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe-eval" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.django_db
+def test_the_admin_needs_no_inline_script() -> None:
+    page = Client().get("/admin/login/").content.decode()
+    assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page)
