@@ -61,7 +61,9 @@ class Handler(NamedTuple):
     is_async: bool
 
 
-def handles(event: str, schema: type | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def handles(
+    event: str, schema: type | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Marks a method as the handler of `event`. Without a schema it gets the raw payload (JSON text or `Binary`).
 
     The method returns the response (a mapping, `msgspec.Raw` or `Binary`; None is the empty object, NO_REPLY none at
@@ -78,10 +80,24 @@ def handles(event: str, schema: type | None = None) -> Callable[[Callable[..., A
 class Channel:
     """Base of all channels. `socket`, `topic` and `identity` are there before `join` is called."""
 
-    __slots__ = ("__dict__", "_inbox", "_push_refs", "_task", "id", "join_ref", "predecessor", "socket", "state", "topic")
+    __slots__ = (
+        "__dict__",
+        "_inbox",
+        "_push_refs",
+        "_task",
+        "id",
+        "join_ref",
+        "predecessor",
+        "socket",
+        "state",
+        "topic",
+    )
 
     intercept: ClassVar[Mapping[str, str]] = {}
-    """Event -> name of a method that gets each such announcement's payload (decoded) and returns what to send instead, or None."""
+    """Event -> name of a method that gets each such announcement's decoded payload.
+
+    It returns what to send instead, or None for nothing.
+    """
     handlers: ClassVar[dict[str, Handler]] = {}
     is_implicit: ClassVar[bool] = False
     """True for topics that every socket has, joined or not."""
@@ -92,7 +108,9 @@ class Channel:
         for name, member in vars(cls).items():
             marked = getattr(member, "handled", None)
             if marked is not None:
-                cls.handlers[marked[0]] = Handler(name, marked[1], inspect.iscoroutinefunction(member))
+                cls.handlers[marked[0]] = Handler(
+                    name, marked[1], inspect.iscoroutinefunction(member)
+                )
 
     def __init__(self, socket: "UserSocket", topic: Topic, join: Push) -> None:
         self.id = f"{socket.id}.{next(_ids)}"
@@ -107,7 +125,9 @@ class Channel:
 
     # -- for authors
 
-    def join(self, payload: msgspec.Raw) -> "Mapping[str, Any] | None | Awaitable[Mapping[str, Any] | None]":
+    def join(
+        self, payload: msgspec.Raw
+    ) -> "Mapping[str, Any] | None | Awaitable[Mapping[str, Any] | None]":
         """Lets the client in and returns the join reply, or raises PushError to refuse. May be `async def`."""
         return None
 
@@ -119,7 +139,9 @@ class Channel:
         socket = self.socket
         if socket.fanout.is_dirty:
             socket.fanout.flush_for(socket.channels)
-        socket.put(self.codec.push(self._push_refs, str(self.topic), event, encode_payload(payload)))
+        socket.put(
+            self.codec.push(self._push_refs, str(self.topic), event, encode_payload(payload))
+        )
 
     @property
     def identity(self) -> "Identity":
@@ -140,14 +162,19 @@ class Channel:
 
     def start(self, join: Push) -> None:
         """Begins the join: at once where the author's `join` is plain, else in the inbox task."""
-        if inspect.iscoroutinefunction(self.join) or not self.socket.fanout_is_ready(str(self.topic)):
+        if inspect.iscoroutinefunction(self.join) or not self.socket.fanout_is_ready(
+            str(self.topic)
+        ):
             self.enqueue(join)
             return
         self.socket.fanout.hold(str(self.topic), self)
         try:
-            self._admit(join, self.join(msgspec.Raw(join.payload)))  # type: ignore[arg-type]
+            reply = self.join(msgspec.Raw(join.payload))
         except Exception as error:
             self._refuse(join, error)
+            return
+        self._admit(join, reply)  # type: ignore[arg-type]  not a coroutine here
+        self._release()
 
     def open_unasked(self) -> None:
         """Serves one push on an implicit topic that was not joined: nothing is subscribed, nothing kept."""
@@ -168,7 +195,10 @@ class Channel:
             self._inbox = deque()
         elif len(self._inbox) >= self.socket.limits.inbox_pushes:
             count("pushes_refused_total", reason="overloaded")
-            self._reply_error(push, PushError("overloaded", "Too many pushes wait on this topic.", retry_after_ms=1000))
+            self._reply_error(
+                push,
+                PushError("overloaded", "Too many pushes wait on this topic.", retry_after_ms=1000),
+            )
             return
         self._inbox.append(push)
         if self._task is None:
@@ -204,16 +234,24 @@ class Channel:
         self._finish()
         ref = self._push_refs[0]
         count("channel_crashes_total", kind=self.topic.kind)
-        self.socket.put(self.codec.push((ref, ref), str(self.topic), ERROR, encode_payload(CRASHED)))
+        self.socket.put(
+            self.codec.push((ref, ref), str(self.topic), ERROR, encode_payload(CRASHED))
+        )
 
     def intercepted(self, outgoing: "Outgoing") -> None:
         """Delivers an announcement through the author's method."""
         announcement = outgoing.announcement
-        payload = Binary(announcement.payload) if announcement.is_binary else msgspec.json.decode(announcement.payload)
+        payload = (
+            Binary(announcement.payload)
+            if announcement.is_binary
+            else msgspec.json.decode(announcement.payload)
+        )
         try:
             changed = getattr(self, self.intercept[announcement.event])(payload)
         except Exception:
-            logger.exception("interceptor failed", extra={"topic": str(self.topic), "event": announcement.event})
+            logger.exception(
+                "interceptor failed", extra={"topic": str(self.topic), "event": announcement.event}
+            )
             self.crash()
             return
         if changed is not None:
@@ -245,29 +283,39 @@ class Channel:
         try:
             self.socket.fanout.hold(str(self.topic), self)
             await self.socket.fanout_ready(str(self.topic))
+            await self.outbox.when_clear()
             reply = self.join(msgspec.Raw(push.payload))
             if inspect.isawaitable(reply):
                 reply = await reply
-            self._admit(push, reply)
         except Exception as error:
             self._refuse(push, error)
             waiting, self._inbox = self._inbox or (), None
             for later in waiting:
                 self.socket.handle(later)
-
-    def _admit(self, push: Push, reply: Mapping[str, Any] | None) -> None:
+            return
         if self.state == LEFT:
             return
+        self._admit(push, reply)
+        try:
+            await self._enter()
+        except Exception as error:
+            self._failed(push, error)
+
+    def _admit(self, push: Push, reply: Mapping[str, Any] | None) -> None:
         response = encode_payload(reply)
         self.state = JOINED
         self.socket.reply(push, "ok", response)
         self._close_predecessor()
-        self._joined()
         self.socket.joined(self)
 
-    def _joined(self) -> None:
-        """After the reply: lets what was held go out. Channels with history replay here first."""
-        self.socket.fanout.release(str(self.topic), self)
+    async def _enter(self) -> None:
+        """After the reply; channels with history replay here first."""
+        self._release()
+
+    def _release(self) -> None:
+        """Lets what was held during the join go out."""
+        if not self.socket.fanout.release(str(self.topic), self):
+            self.socket.overflowed()
 
     def _refuse(self, push: Push, error: Exception) -> None:
         if self.state == LEFT:
@@ -277,7 +325,11 @@ class Channel:
             count("joins_refused_total", reason=error.reason)
             response = error.as_response()
         else:
-            logger.error("join crashed", exc_info=error, extra={"topic": str(self.topic), "socket": self.socket.id})
+            logger.error(
+                "join crashed",
+                exc_info=error,
+                extra={"topic": str(self.topic), "socket": self.socket.id},
+            )
             count("channel_crashes_total", kind=self.topic.kind)
             response = PushError("join crashed").as_response()
         self.socket.reply(push, "error", encode_payload(response))
@@ -298,15 +350,21 @@ class Channel:
             self.stop(reply_to=push, reply=None)
             return
         try:
-            self._answer(push, getattr(self, self._known(handler, push).method)(self._argument(handler, push)))
+            self._answer(
+                push,
+                getattr(self, self._known(handler, push).method)(self._argument(handler, push)),
+            )
         except Exception as error:
             self._failed(push, error)
 
     async def _handle(self, push: Push, handler: Handler | None) -> None:
         try:
-            response = getattr(self, self._known(handler, push).method)(self._argument(handler, push))
+            response = getattr(self, self._known(handler, push).method)(
+                self._argument(handler, push)
+            )
             if inspect.isawaitable(response):
                 response = await response
+            await self.outbox.when_clear()
             self._answer(push, response)
         except Exception as error:
             self._failed(push, error)
@@ -314,7 +372,9 @@ class Channel:
     def _known(self, handler: Handler | None, push: Push) -> Handler:
         if handler is None:
             raise PushError(
-                "unknown_event", f"{str(self.topic)!r} has no event {push.event[:80]!r}.", expected=sorted(self.handlers)
+                "unknown_event",
+                f"{str(self.topic)!r} has no event {push.event[:80]!r}.",
+                expected=sorted(self.handlers),
             )
         return handler
 

@@ -37,16 +37,47 @@ class Subscriber(Protocol):
         """Delivers an event through the channel's own method."""
 
 
+class Held:
+    """What arrives for a subscriber while its join is under way, up to its outbox's bound."""
+
+    __slots__ = ("bytes", "is_overrun", "outgoing")
+
+    def __init__(self) -> None:
+        self.outgoing: list[Outgoing] = []
+        self.bytes = 0
+        self.is_overrun = False
+
+    def extend(self, pending: list[Outgoing], limit: int) -> None:
+        """Keeps these, or forgets everything once it is too much: history has the must events."""
+        self.outgoing += pending
+        self.bytes += sum(len(outgoing.announcement.payload) for outgoing in pending)
+        if self.bytes > limit:
+            self.is_overrun = True
+            self.outgoing.clear()
+            self.bytes = 0
+
+
 class TopicState:
     """One topic in this process."""
 
-    __slots__ = ("groups", "holding", "intercepting", "is_mending", "late", "name", "pending", "pending_bytes", "sequence", "tries")
+    __slots__ = (
+        "groups",
+        "holding",
+        "intercepting",
+        "is_mending",
+        "late",
+        "name",
+        "pending",
+        "pending_bytes",
+        "sequence",
+        "tries",
+    )
 
     def __init__(self, name: str, *, keeps_history: bool) -> None:
         self.name = name
         self.groups: dict[tuple[Codec, bool], dict[Subscriber, Outbox]] = {}
         self.intercepting: dict[Subscriber, None] = {}
-        self.holding: dict[Subscriber, list[Outgoing]] = {}
+        self.holding: dict[Subscriber, Held] = {}
         self.late: dict[Subscriber, int] = {}
         self.pending: list[Outgoing] = []
         self.pending_bytes = 0
@@ -79,7 +110,7 @@ class Fanout:
             state = self.topics[name] = TopicState(name, keeps_history=self._keeps_history(name))
         elif state.pending:
             self._flush_topic(state)
-        state.holding[subscriber] = []
+        state.holding[subscriber] = Held()
 
     def baseline(self, name: str, seq: int) -> None:
         """History up to `seq` has been read for a subscriber of this topic."""
@@ -87,25 +118,51 @@ class Fanout:
         if state is not None and state.sequence is not None:
             self._queue_all(state, state.sequence.baseline(seq))
 
-    def release(self, name: str, subscriber: Subscriber, floor: int | None = None) -> None:
-        """Ends the hold: delivers what came meanwhile, but for must events up to `floor` (the history it has read)."""
+    def hold_again(self, name: str, subscriber: Subscriber) -> bool:
+        """True when more arrived during the hold than could be kept.
+
+        The hold begins anew, history must be read again.
+        """
+        state = self.topics.get(name)
+        if state is not None and state.pending:
+            self._flush_topic(state)
+        held = state.holding.get(subscriber) if state is not None else None
+        if state is None or held is None or not held.is_overrun:
+            return False
+        state.holding[subscriber] = Held()
+        return True
+
+    def release(self, name: str, subscriber: Subscriber, floor: int | None = None) -> bool:
+        """Ends the hold: delivers what came meanwhile, but for must events up to `floor` (the history it has read).
+
+        False when too much came to be kept.
+        """
         state = self.topics.get(name)
         if state is None or subscriber not in state.holding:
-            return
+            return True
         if state.pending:
             self._flush_topic(state)
         held = state.holding.pop(subscriber)
         sequence = state.sequence
-        if floor is not None and sequence is not None and (sequence.last is None or sequence.last < floor):
+        if (
+            floor is not None
+            and sequence is not None
+            and (sequence.last is None or sequence.last < floor)
+        ):
             state.late[subscriber] = floor
         if subscriber.intercept:
             state.intercepting[subscriber] = None
         else:
             group = (subscriber.codec, subscriber.outbox.write is not None)
             state.groups.setdefault(group, {})[subscriber] = subscriber.outbox
-        for outgoing in held:
-            if floor is None or outgoing.announcement.seq is None or outgoing.announcement.seq > floor:
+        for outgoing in held.outgoing:
+            if (
+                floor is None
+                or outgoing.announcement.seq is None
+                or outgoing.announcement.seq > floor
+            ):
                 self._deliver(subscriber, outgoing)
+        return not held.is_overrun
 
     def leave(self, name: str, subscriber: Subscriber) -> None:
         """Unsubscribes; harmless when not subscribed. What was announced before is delivered first."""
@@ -175,12 +232,14 @@ class Fanout:
 
     def _flush_topic(self, state: TopicState) -> None:
         pending, state.pending, state.pending_bytes = state.pending, [], 0
-        for held in state.holding.values():
-            held.extend(pending)
+        for subscriber, held in state.holding.items():
+            held.extend(pending, subscriber.outbox.limit)
         for subscriber in list(state.intercepting):
             for outgoing in pending:
                 self._deliver_checked(state, subscriber, outgoing)
-        is_plain = not state.late and all(outgoing.announcement.exclude is None for outgoing in pending)
+        is_plain = not state.late and all(
+            outgoing.announcement.exclude is None for outgoing in pending
+        )
         for (codec, is_raw), group in list(state.groups.items()):
             if is_plain and is_raw:
                 self._write_joined(codec, group, pending)
@@ -190,7 +249,9 @@ class Fanout:
                         self._deliver_checked(state, subscriber, outgoing)
 
     @staticmethod
-    def _write_joined(codec: Codec, group: dict[Subscriber, Outbox], pending: list[Outgoing]) -> None:
+    def _write_joined(
+        codec: Codec, group: dict[Subscriber, Outbox], pending: list[Outgoing]
+    ) -> None:
         frames = [
             (wire, outgoing.announcement.delivery, outgoing.announcement.conflation_key)
             for outgoing in pending
@@ -198,7 +259,11 @@ class Fanout:
         ]
         if not frames:
             return
-        data = frames[0][0].framed if len(frames) == 1 else b"".join([frame[0].framed for frame in frames])
+        data = (
+            frames[0][0].framed
+            if len(frames) == 1
+            else b"".join([frame[0].framed for frame in frames])
+        )
         for outbox in list(group.values()):
             if outbox.is_clear:
                 outbox.write(data)  # type: ignore[misc]  groups of raw transports only
@@ -207,7 +272,9 @@ class Fanout:
                     outbox.put(wire, delivery, key)
         counters[DELIVERIES] += len(group) * len(frames)
 
-    def _deliver_checked(self, state: TopicState, subscriber: Subscriber, outgoing: Outgoing) -> None:
+    def _deliver_checked(
+        self, state: TopicState, subscriber: Subscriber, outgoing: Outgoing
+    ) -> None:
         announcement = outgoing.announcement
         if announcement.exclude is not None and announcement.exclude == subscriber.id:
             return

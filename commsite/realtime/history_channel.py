@@ -66,8 +66,19 @@ class HistoryChannel(Channel):
         seq, state = self.snapshot()
         return seq, {"seq": seq, "reset": since is not None, **self.welcome(), **state}, []
 
-    def _joined(self) -> None:
-        for fact in self._replay:
-            self.push(fact.event, fact.payload)
+    async def _enter(self) -> None:
+        """Replays as fast as the client reads; what came meanwhile and could not be kept is read again."""
+        topic, fanout = str(self.topic), self.socket.fanout
+        while True:
+            for fact in self._replay:
+                await self.outbox.when_clear()
+                self.push(fact.event, fact.payload)
+            if not fanout.hold_again(topic, self):
+                break
+            replayed = await in_thread(self.replay, self._floor, REPLAY_LIMIT)
+            if replayed is None:  # more than may be replayed: the client joins again and starts afresh
+                self.crash()
+                return
+            self._floor, self._replay = replayed
         self._replay = []
-        self.socket.fanout.release(str(self.topic), self, self._floor)
+        fanout.release(topic, self, self._floor)

@@ -5,6 +5,7 @@ events replace older ones of the same key, ephemeral ones are dropped and counte
 costs the droppable ones, then the socket (4008: the client comes back and resumes from its last seq).
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -45,7 +46,17 @@ class Transport(Protocol):
 class Outbox:
     """One socket's way out. Not for more than one event loop."""
 
-    __slots__ = ("_queue", "_transport", "is_clear", "is_closed", "limit", "on_overflow", "queued_bytes", "write")
+    __slots__ = (
+        "_queue",
+        "_transport",
+        "_waiter",
+        "is_clear",
+        "is_closed",
+        "limit",
+        "on_overflow",
+        "queued_bytes",
+        "write",
+    )
 
     def __init__(self, transport: Transport, limit: int, on_overflow: Callable[[], None]) -> None:
         self._transport = transport
@@ -56,6 +67,7 @@ class Outbox:
         self.is_closed = False
         self.queued_bytes = 0
         self._queue: OrderedDict[object, tuple[Wire, Delivery]] | None = None
+        self._waiter: asyncio.Future[None] | None = None
         transport.attach(self)
 
     @property
@@ -88,6 +100,19 @@ class Outbox:
             self._transport.send(wire)
         if not queue:
             self._queue = None
+        self._wake()
+
+    async def when_clear(self) -> None:
+        """Waits until the client has taken what was sent, or is gone: what is large is produced no faster than read."""
+        while not self.is_clear and not self.is_closed:
+            if self._waiter is None:
+                self._waiter = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._waiter)
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def close(self, code: int, reason: str, last: Wire | None) -> None:
         """Drops what waits, sends the last frame and starts the closing handshake. Later puts go nowhere."""
@@ -104,6 +129,7 @@ class Outbox:
         self.is_clear = False
         self._queue = None
         self.queued_bytes = 0
+        self._wake()
 
     def _defer(self, wire: Wire, delivery: Delivery, key: object) -> None:
         if self.is_closed:
@@ -114,7 +140,9 @@ class Outbox:
         queue = self._queue
         if queue is None:
             queue = self._queue = OrderedDict()
-        slot: object = (delivery, key) if delivery is Delivery.STATE and key is not None else object()
+        slot: object = (
+            (delivery, key) if delivery is Delivery.STATE and key is not None else object()
+        )
         older = queue.pop(slot, None)
         if older is not None:
             self.queued_bytes -= len(older[0].framed)
@@ -126,7 +154,9 @@ class Outbox:
             self._shrink(queue)
 
     def _shrink(self, queue: "OrderedDict[object, tuple[Wire, Delivery]]") -> None:
-        for slot in [slot for slot, (_, delivery) in queue.items() if delivery is not Delivery.MUST]:
+        for slot in [
+            slot for slot, (_, delivery) in queue.items() if delivery is not Delivery.MUST
+        ]:
             self.queued_bytes -= len(queue.pop(slot)[0].framed)
             counters[EVICTED] += 1
         if self.queued_bytes > self.limit:
