@@ -7,7 +7,6 @@ is required, HTTPS is assumed, the demo passwords and the bench topics are refus
 import hashlib
 import hmac
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,7 +63,7 @@ INSTALLED_APPS = [
     "csp",
     "django_vite",
     "commsite.clients",
-    *(["conversation"] if find_spec("conversation") else []),
+    "conversation",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
