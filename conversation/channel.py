@@ -33,7 +33,7 @@ class ConversationChannel(HistoryChannel):
         """The conversation this topic is about. Raises PushError("not_found") if it names none."""
         return queries.conversation_id_of(self.topic.id)
 
-    # --- Joining: the core calls these one after another in one thread ----------------------------
+    # --- Joining: the core calls these in a thread, `replay` again while a slow client catches up ---
     def authorize(self) -> None:
         """Members only; strangers are told the same as if there were no such conversation."""
         self._me = queries.membership(self.conversation_id, self.identity.user_id)
@@ -49,7 +49,7 @@ class ConversationChannel(HistoryChannel):
 
     def replay(self, after: int, limit: int) -> tuple[int, list[Fact]] | None:
         """(last seq, what was told after `after`); None when it is from a future we never had."""
-        last = self._me.conversation.last_seq
+        last = queries.last_seq(self.conversation_id)
         if after > last or last - after > limit:
             return None
         return last, queries.facts(self.conversation_id, after, last)

@@ -175,6 +175,14 @@ def welcome(me: Member) -> Welcome:
     }
 
 
+def last_seq(conversation_id: uuid.UUID) -> int:
+    """The seq of the newest fact, 0 while there is none. Raises PushError("not_found")."""
+    found = Conversation.objects.filter(pk=conversation_id)
+    for seq in found.values_list("last_seq", flat=True):
+        return seq
+    raise PushError("not_found", NO_SUCH_CONVERSATION)
+
+
 def facts(conversation_id: uuid.UUID, after: int, upto: int) -> list[Fact]:
     """Every fact with after < seq <= upto, in order, as it was told (messages: as they are now)."""
     span = {"conversation_id": conversation_id, "seq__gt": after, "seq__lte": upto}

@@ -270,6 +270,21 @@ async def test_who_missed_too_much_starts_afresh(
     assert not (await near.join(topic, {"since": 2}))["reset"]
 
 
+async def test_a_second_replay_knows_what_happened_since_the_first(
+    enter: Enter, topic: str, ada: User, say: Say
+) -> None:
+    """The core replays again for a client that is too slow to take all at once."""
+    await enter(ada, since=0)
+    (socket,) = hub.sockets()
+    channel = socket.channels[topic]
+    assert isinstance(channel, ConversationChannel)
+    await in_thread(say, ada, "meanwhile")
+
+    last, facts = await in_thread(channel.replay, 0, 1000) or (0, [])
+
+    assert (last, [fact.seq for fact in facts]) == (1, [1])
+
+
 # --- Being removed -------------------------------------------------------------------------------
 async def test_a_removed_member_loses_the_topic_on_every_socket(
     enter: Enter, topic: str, ada: User, grace: User
