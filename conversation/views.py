@@ -12,6 +12,7 @@ from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
+from commsite.clients.schema import Problem
 from commsite.realtime.schema import parse
 from commsite.rest import CursorPage
 from conversation import actions, queries
@@ -102,6 +103,8 @@ _HISTORY = [
         "limit", int, description=f"{PAGE_MESSAGES} by default, at most {MAX_PAGE_MESSAGES}."
     ),
 ]
+_REFUSED_READ: dict[int, Any] = dict.fromkeys((400, 401, 404), Problem)
+_REFUSED_WRITE: dict[int, Any] = dict.fromkeys((400, 401, 403, 404, 429), Problem)
 
 
 class _ConversationView(APIView):
@@ -116,7 +119,7 @@ class ConversationList(_ConversationView):
     @extend_schema(
         operation_id="conversations_list",
         parameters=_CURSOR,
-        responses={200: _pages_of(ConversationRow)},
+        responses={200: _pages_of(ConversationRow), **_REFUSED_READ},
     )
     def get(self, request: Request) -> Response:
         """List my conversations with their last messages, the liveliest first."""
@@ -127,7 +130,7 @@ class ConversationList(_ConversationView):
     @extend_schema(
         operation_id="conversations_create",
         request=_takes(CreateConversation),
-        responses={201: _described(ConversationShape)},
+        responses={201: _described(ConversationShape), **_REFUSED_WRITE},
     )
     def post(self, request: Request) -> Response:
         """Open a conversation that I own, with the members named."""
@@ -139,7 +142,8 @@ class ConversationDetail(_ConversationView):
     """One conversation."""
 
     @extend_schema(
-        operation_id="conversations_read", responses={200: _described(ConversationShape)}
+        operation_id="conversations_read",
+        responses={200: _described(ConversationShape), **_REFUSED_READ},
     )
     def get(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Read a conversation and its members."""
@@ -148,7 +152,7 @@ class ConversationDetail(_ConversationView):
     @extend_schema(
         operation_id="conversations_rename",
         request=_takes(RenameConversation),
-        responses={200: _described(ConversationShape)},
+        responses={200: _described(ConversationShape), **_REFUSED_WRITE},
     )
     def patch(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Rename a conversation that I own."""
@@ -162,7 +166,9 @@ class MemberList(_ConversationView):
     """The members of one conversation."""
 
     @extend_schema(
-        operation_id="members_list", parameters=_CURSOR, responses={200: _pages_of(MemberShape)}
+        operation_id="members_list",
+        parameters=_CURSOR,
+        responses={200: _pages_of(MemberShape), **_REFUSED_READ},
     )
     def get(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """List the members in the order they came."""
@@ -174,7 +180,7 @@ class MemberList(_ConversationView):
     @extend_schema(
         operation_id="members_add",
         request=_takes(AddMember),
-        responses={201: _described(MemberAnswer), 200: _described(MemberAnswer)},
+        responses={201: _described(MemberAnswer), 200: _described(MemberAnswer), **_REFUSED_WRITE},
     )
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Let a user into a conversation that I own; 200 when they were in already."""
@@ -186,7 +192,9 @@ class MemberList(_ConversationView):
 class MemberDetail(_ConversationView):
     """One member of one conversation."""
 
-    @extend_schema(operation_id="members_remove", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="members_remove", request=None, responses={204: None, **_REFUSED_WRITE}
+    )
     def delete(self, request: Request, conversation_id: uuid.UUID, user_id: int) -> Response:
         """Take a member out of a conversation that I own, or leave it with my own id."""
         command = parse(RemoveMember, {"user_id": user_id})
@@ -199,7 +207,9 @@ class MessageList(_ConversationView):
     """The messages of one conversation."""
 
     @extend_schema(
-        operation_id="messages_list", parameters=_HISTORY, responses={200: _pages_of(MessageShape)}
+        operation_id="messages_list",
+        parameters=_HISTORY,
+        responses={200: _pages_of(MessageShape), **_REFUSED_READ},
     )
     def get(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Read one page in ascending seq: the newest, or before, after or around a seq."""
@@ -212,7 +222,7 @@ class MessageList(_ConversationView):
     @extend_schema(
         operation_id="messages_send",
         request=_takes(SendMessage),
-        responses={201: _described(MessageSent), 200: _described(MessageSent)},
+        responses={201: _described(MessageSent), 200: _described(MessageSent), **_REFUSED_WRITE},
     )
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Send a message once: the same `client_id` again answers 200 with the same message."""

@@ -273,4 +273,4 @@ def test_openapi_describes_every_address(ada: User) -> None:
     }
     assert accepted["required"] == ["body", "client_id"]
     assert accepted["properties"]["body"]["maxLength"] == 16_384
-    assert set(send["responses"]) == {"200", "201"}
+    assert set(send["responses"]) == {"200", "201", "400", "401", "403", "404", "429"}
