@@ -5,10 +5,12 @@ Every join and every event asks the database anew whether the member may.
 
 import uuid
 from collections.abc import Mapping
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, partial
 from typing import Any
 
 from commsite.realtime.channel import handles
+from commsite.realtime.errors import PushError, StopChannel
 from commsite.realtime.history_channel import HistoryChannel
 from commsite.realtime.hub import hub
 from commsite.realtime.registry import Fact
@@ -27,6 +29,8 @@ PREFIX = "conversation:"
 
 class ConversationChannel(HistoryChannel):
     """Thin: finds the conversation and the member, then hands over to queries and actions."""
+
+    _is_leaving = False
 
     @cached_property
     def conversation_id(self) -> uuid.UUID:
@@ -90,7 +94,24 @@ class ConversationChannel(HistoryChannel):
     @handles("remove_member", RemoveMember)
     async def on_remove_member(self, command: RemoveMember) -> None:
         """Takes a member out; with one's own id it is the last thing done on this topic."""
-        await in_thread(actions.remove_member, self.conversation_id, self.identity.user_id, command)
+        remove = partial(
+            actions.remove_member, self.conversation_id, self.identity.user_id, command
+        )
+        if command.user_id != self.identity.user_id:
+            await in_thread(remove)
+            return
+        self._is_leaving = True
+        try:
+            with suppress(PushError):  # whoever is out already has left as well
+                await in_thread(remove)
+        finally:
+            self._is_leaving = False
+        raise StopChannel({})
+
+    def stop(self, **how: Any) -> None:
+        """Ends the topic; for a member who leaves, not before they have the reply to that."""
+        if not self._is_leaving:
+            super().stop(**how)
 
 
 # --- Whoever is no longer a member ---------------------------------------------------------------

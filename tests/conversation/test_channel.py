@@ -312,10 +312,22 @@ async def test_who_leaves_is_let_go_in_good_order(enter: Enter, topic: str, grac
     client = await enter(grace)
 
     ref = await client.push(topic, "remove_member", {"user_id": grace.pk})
-
     await client.next("phx_close")
+
     assert [fact.event for fact in client.waiting()] == ["member_removed"]
-    assert client.replies.get(ref, {"status": "ok"})["status"] == "ok"
+    assert client.replies[ref] == {"status": "ok", "response": {}}
+    assert hub.sockets()[0].topics == []
+
+
+async def test_leaving_what_one_was_removed_from_is_leaving(
+    enter: Enter, topic: str, grace: User
+) -> None:
+    client = await enter(grace)
+    await in_thread(Member.objects.filter(user=grace).delete)
+
+    await client.call(topic, "remove_member", {"user_id": grace.pk})
+
+    assert (await client.next()).event == "phx_close"
 
 
 async def test_every_event_asks_whether_the_member_still_may(
