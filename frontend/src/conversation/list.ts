@@ -6,8 +6,17 @@ import { markUnread } from "./unread";
 const FOLLOWED = 12;
 const BETWEEN_JOINS_MS = 120;
 
+interface Heading {
+  id: string;
+  title: string;
+}
+
 interface Told {
-  conversation: { id: string; title: string };
+  conversation: Heading;
+}
+
+interface Listed extends Heading {
+  last_message: Message | null;
 }
 
 /** The list of my conversations, live: what was said last, what is unread, which come and go. */
@@ -28,11 +37,13 @@ export class ConversationList {
     if (this.#socket !== null) return;
     this.#socket = socket;
     const channel = socket.channel(`user:${this.#userId}`);
-    channel.on("conversation_added", (payload) => this.#add((payload as Told).conversation));
-    channel.on("conversation_removed", (payload) => {
-      this.#row((payload as Told).conversation.id)?.remove();
+    channel.on("membership_changed", (payload) => {
+      const { conversation, role } = payload as Told & { role: string | null };
+      if (role === null) this.#row(conversation.id)?.remove();
+      else this.#add(conversation);
     });
-    channel.join();
+    // `user:<id>` keeps no history: what it told while nobody listened is read after each join.
+    channel.join().receive("ok", () => void this.#catchUp());
     const rows = [...this.#element.querySelectorAll<HTMLElement>("[data-conversation]")];
     const others = rows.filter(({ dataset }) => dataset.conversation !== openId);
     for (const [index, row] of others.slice(0, FOLLOWED).entries()) {
@@ -59,6 +70,19 @@ export class ConversationList {
     // A row that is moved loses the focus: leave one alone that has it.
     if (!row.contains(document.activeElement)) this.#element.prepend(row);
     markUnread(this.#element, this.#userId);
+  }
+
+  async #catchUp(): Promise<void> {
+    const answer = await fetch("/api/v1/conversations/", { cache: "no-store" }).catch(() => null);
+    if (!answer?.ok) return;
+    const { results } = (await answer.json()) as { results: Listed[] };
+    for (const { last_message, ...conversation } of results.reverse()) {
+      const known = this.#row(conversation.id);
+      if (known === null) this.#add(conversation);
+      if (last_message !== null && last_message.seq > Number(known?.dataset.lastSeq ?? 0)) {
+        this.said(conversation.id, last_message);
+      }
+    }
   }
 
   #listen(row: HTMLElement): void {
@@ -89,7 +113,7 @@ export class ConversationList {
     });
   }
 
-  #add({ id, title }: Told["conversation"]): void {
+  #add({ id, title }: Heading): void {
     if (this.#row(id) !== null) return;
     const template = document.querySelector<HTMLTemplateElement>("#conversation-template");
     const row = template?.content.firstElementChild?.cloneNode(true) as HTMLElement | undefined;

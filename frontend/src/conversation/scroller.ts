@@ -55,5 +55,5 @@ function lastRow(list: LitElement): HTMLElement | null {
 }
 
 function bottomOf(row: HTMLElement | null): number {
-  return row === null ? 0 : row.offsetTop + row.offsetHeight;
+  return row === null ? 0 : row.getBoundingClientRect().bottom;
 }

@@ -1,0 +1,50 @@
+"""Browsers for the tests of pages: one process per test, one profile per person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from playwright.async_api import async_playwright
+
+from tests.support.browser import ARGUMENTS, EXECUTABLE, Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Browser
+
+    from tests.support.server import Site
+
+
+class Visit(Protocol):
+    """What the fixture `visit` gives: somebody new at a site."""
+
+    async def __call__(self, site: Site, **profile: Any) -> Visitor:
+        """Opens a browser profile; `profile` as for Playwright's `new_context`."""
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """The machine's own Chromium."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def visit(browser: Browser) -> AsyncIterator[Visit]:
+    """Opens profiles; at the end no page may have complained."""
+    visitors: list[Visitor] = []
+
+    async def open_profile(site: Site, **profile: Any) -> Visitor:
+        context = await browser.new_context(
+            **{"locale": "en-GB", "timezone_id": "Europe/Prague", **profile}
+        )
+        visitor = Visitor(context, await context.new_page(), site)
+        visitors.append(visitor)
+        return visitor
+
+    yield open_profile
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []

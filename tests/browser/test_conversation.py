@@ -1,0 +1,210 @@
+"""Two people talk: at once, in order, and through every kind of outage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.async_api import expect
+
+from tests.support.account import Account
+from tests.support.people import ADA, GRACE
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Visit
+    from tests.conftest import StartSite
+    from tests.support.server import ServerKind
+
+
+async def test_two_people_see_each_others_messages_at_once(
+    start_site: StartSite, visit: Visit, server_kind: ServerKind
+) -> None:
+    site = start_site(server_kind)
+    ada, grace = await visit(site), await visit(site)
+    await ada.enter(ADA)
+    await grace.enter(GRACE)
+    await ada.say("Can you read this?")
+    await expect(grace.message("Can you read this?")).to_be_visible(timeout=2_000)
+    await grace.say("At once.", "And twice as much.")
+    await expect(ada.message("And twice as much.")).to_be_visible(timeout=2_000)
+    for visitor in (ada, grace):
+        await visitor.sees("Can you read this?", "At once.", "And twice as much.")
+    assert await ada.seqs() == await grace.seqs()
+
+
+async def test_an_outage_loses_and_repeats_nothing(start_site: StartSite, visit: Visit) -> None:
+    site = start_site()
+    ada, grace = await visit(site), await visit(site)
+    await ada.enter(ADA)
+    await grace.enter(GRACE)
+    await ada.say("before")
+    await grace.sees("before")
+
+    await ada.context.set_offline(True)
+    await expect(ada.line).to_contain_text("You are offline")
+    site.kill()
+    await expect(grace.line).to_have_attribute("data-state", "waiting")
+    await ada.say("from the tunnel", "still there")
+    await grace.say("while nobody listened")
+    await expect(ada.page.locator(".message[data-state=pending]")).to_have_count(2)
+    site.start()
+    await grace.is_live()
+    await grace.say("and after")
+    await grace.sees("before", "while nobody listened", "and after")
+
+    await ada.context.set_offline(False)
+    said = {"before", "while nobody listened", "and after", "from the tunnel", "still there"}
+    for visitor in (ada, grace):
+        await visitor.sees(
+            "before", "while nobody listened", "and after", "from the tunnel", "still there"
+        )
+    assert await ada.seqs() == await grace.seqs()
+    await ada.page.reload()
+    await ada.is_live()
+    bodies = [body for body in await ada.bodies() if body in said]
+    assert len(bodies) == len(said)
+    assert await ada.seqs() == await grace.seqs()
+
+
+async def test_what_was_not_sent_survives_leaving_the_page(
+    start_site: StartSite, visit: Visit
+) -> None:
+    site = start_site()
+    ada = await visit(site)
+    await ada.enter(ADA)
+    address = ada.page.url
+    await ada.context.set_offline(True)
+    site.kill()
+    await ada.say("one", "two")
+    await ada.field.fill("a thought that is not finished")
+    await ada.page.goto("about:blank")
+    site.start()
+    await ada.context.set_offline(False)
+    await ada.page.goto(address)
+    await ada.sees("one", "two")
+    await expect(ada.field).to_have_value("a thought that is not finished")
+    await expect(ada.page.locator(".message[data-state]")).to_have_count(0)
+
+
+async def test_the_page_says_when_it_will_try_again(start_site: StartSite, visit: Visit) -> None:
+    site = start_site()
+    ada = await visit(site)
+    await ada.enter(ADA)
+    site.kill()
+    await expect(ada.line).to_contain_text("Connection lost.")
+    await expect(ada.line).to_contain_text("Trying again")
+    site.start()
+    await ada.line.get_by_role("button", name="Try now").click()
+    await ada.is_live()
+    await expect(ada.line).to_have_text("")
+
+
+async def test_a_drain_is_told_as_a_restart(start_site: StartSite, visit: Visit) -> None:
+    site = start_site()
+    ada = await visit(site)
+    await ada.enter(ADA)
+    site.stop()
+    await expect(ada.line).to_contain_text("The server is restarting.")
+    site.start()
+    await ada.is_live()
+
+
+async def test_older_messages_come_without_moving_what_is_being_read(
+    start_site: StartSite, visit: Visit
+) -> None:
+    site = start_site()
+    ada = await visit(site)
+    await ada.enter(ADA)
+    account = await Account.log_in(GRACE, site)
+    conversation = f"conversation:{await ada.conversation_id()}"
+    for number in range(120):
+        await account.say(conversation, f"line {number}")
+    await ada.page.reload()
+    await ada.is_live()
+    assert len(await ada.seqs()) == 50
+    oldest = ada.page.locator(f"#message-{min(await ada.seqs())}")
+    await oldest.scroll_into_view_if_needed()
+    before = await oldest.bounding_box()
+    await expect(ada.page.locator(".message[data-seq]")).not_to_have_count(50)
+    after = await oldest.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(before["y"] - after["y"]) < 2
+    await ada.page.evaluate("document.querySelector('[data-scroller]').scrollTop = -1e6")
+    await ada.page.evaluate("document.querySelector('[data-scroller]').scrollTop = -1e6")
+    await expect(ada.page.get_by_text("This is where Demo begins")).to_be_attached()
+    seqs = await ada.seqs()
+    assert seqs == list(range(seqs[0], seqs[-1] + 1))
+    assert seqs[0] == 1
+
+
+async def test_a_reader_who_has_scrolled_up_stays_and_is_told(
+    start_site: StartSite, visit: Visit
+) -> None:
+    site = start_site()
+    ada = await visit(site, viewport={"width": 900, "height": 420})
+    await ada.enter(ADA)
+    account = await Account.log_in(GRACE, site)
+    conversation = f"conversation:{await ada.conversation_id()}"
+    await ada.page.evaluate("document.querySelector('[data-scroller]').scrollTop = -300")
+    first = ada.page.locator("#message-1")
+    before = await first.bounding_box()
+    await account.say(conversation, "news")
+    await expect(ada.page.get_by_role("button", name="1 new message")).to_be_visible()
+    after = await first.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(before["y"] - after["y"]) < 1
+    await expect(ada.page).to_have_title("(1) Demo · Commsite")
+    await ada.page.get_by_role("button", name="1 new message").click()
+    await expect(ada.message("news")).to_be_in_viewport()
+    await expect(ada.page).to_have_title("Demo · Commsite")
+
+
+async def test_what_is_written_is_shown_and_never_run(start_site: StartSite, visit: Visit) -> None:
+    site = start_site()
+    ada, grace = await visit(site), await visit(site)
+    await ada.enter(ADA)
+    await grace.enter(GRACE)
+    attack = "<img src=x onerror=\"document.title='owned'\"> https://example.org/?a=<b> javascript:alert(1)"
+    await ada.say(attack)
+    await expect(grace.page.locator(".message-body").last).to_have_text(attack)
+    links = grace.page.locator(".message-body").last.locator("a")
+    await expect(links).to_have_count(1)
+    await expect(links).to_have_attribute("href", "https://example.org/?a=")
+    await grace.page.reload()
+    await grace.is_live()
+    await expect(grace.page.locator(".message-body").last).to_have_text(attack)
+    await expect(grace.page).to_have_title("Demo · Commsite")
+
+
+async def test_a_new_conversation_appears_for_whoever_was_added(
+    start_site: StartSite, visit: Visit
+) -> None:
+    site = start_site()
+    ada, grace = await visit(site), await visit(site)
+    await grace.log_in(GRACE)
+    await ada.log_in(ADA)
+    await ada.page.get_by_role("link", name="New conversation").click()
+    await ada.page.get_by_label("Title").fill("Engines")
+    await ada.page.get_by_label("People").fill("grace, nobody-at-all")
+    await ada.page.get_by_role("button", name="Start conversation").click()
+    await expect(ada.page.get_by_role("alert")).to_contain_text("nobody-at-all")
+    await ada.page.get_by_label("People").fill("grace")
+    await ada.page.get_by_role("button", name="Start conversation").click()
+    await ada.is_live()
+    await ada.say("Shall we build one?")
+    row = grace.page.locator(".conversation-link", has_text="Engines")
+    await expect(row).to_contain_text("ada: Shall we build one?")
+    await row.click()
+    await grace.is_live()
+    await grace.sees("Shall we build one?")
+
+
+async def test_a_page_without_script_reads_and_writes(start_site: StartSite, visit: Visit) -> None:
+    site = start_site()
+    ada = await visit(site, java_script_enabled=False)
+    await ada.log_in(ADA)
+    await ada.page.locator(".conversation-link", has_text="Demo").click()
+    await ada.field.fill("by a form alone")
+    await ada.page.get_by_role("button", name="Send").click()
+    await expect(ada.message("by a form alone")).to_have_count(1)
