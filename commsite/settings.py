@@ -41,9 +41,9 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
 # scheme://host[:port] of pages that may open sockets; empty: the page's host is the request's.
 ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
-# Addresses or networks whose X-Forwarded-* headers are believed. The servers apply them, so that
-# everything behind (limits, lock-outs, logs) sees one true client address.
+# Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_COMMSITE_SCHEME", "https")  # TrustedProxyMiddleware writes it
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Applications --------------------------------------------------------------------------------
@@ -62,10 +62,12 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_vite",
+    "servestatic",
     "commsite.clients",
     "conversation",
 ]
 MIDDLEWARE = [
+    "commsite.proxies.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "commsite.content_security.ContentSecurityMiddleware",
@@ -245,7 +247,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-# The servers have already believed the right proxies; no header is read again.
+# TrustedProxyMiddleware has already believed the right proxies; no header is read again.
 AXES_CLIENT_IP_CALLABLE = "commsite.clients.backends.client_address"
 AXES_LOCKOUT_CALLABLE = "commsite.clients.backends.locked_out"
 
@@ -335,6 +337,7 @@ STORAGES = {
 }
 SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_USE_FINDERS = DEBUG
+SERVESTATIC_IMMUTABLE_FILE_TEST = r"^.+/assets/.+-[0-9A-Za-z_-]{8}\.\w+$"  # as Vite names them
 DJANGO_VITE = {
     "default": {
         "dev_mode": False,
