@@ -179,7 +179,7 @@ def test_the_operations_page_lists_every_setting() -> None:
     documented = set(column("docs/operations.md", "variable", beside="default"))
     read = {
         variable
-        for package in ("commsite", "conversation")
+        for package in ("commsite", "conversation", "presence")
         for path in (ROOT / package).rglob("*.py")
         for variable in environment_of(path)
     } - {"DJANGO_SETTINGS_MODULE"}
