@@ -52,7 +52,7 @@ class Admission:
         return Handshake(self._handshakes, key)
 
     def admit(self, identity: Identity, address: str, *, of_user: int, of_process: int) -> None:
-        """Raises Refused when one more socket of this user, address or process would be too many, or comes too early."""
+        """Raises Refused when one more socket of this user, address or process is too many, or comes too early."""
         self._check_drain()
         if limits().bench:
             return

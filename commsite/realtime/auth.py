@@ -8,7 +8,7 @@ import base64
 import binascii
 import ipaddress
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
 from django.conf import settings
@@ -17,6 +17,7 @@ from django.http.request import validate_host
 SUBPROTOCOL = "phoenix"
 BEARER_PREFIX = "base64url.bearer.phx."
 AUTH_HEADER = b"x-phoenix-authtoken"
+FORWARDED_FOR = b"x-forwarded-for"
 
 CredentialKind = Literal["bearer", "ticket", "token", "cookie"]
 
@@ -116,7 +117,7 @@ def credential_from(scope: dict[str, Any]) -> Credential | None:
         found.setdefault(key, value)
     for kind in ("ticket", "token"):
         if kind in found and not is_poll_token(found[kind]):
-            return Credential(kind, found[kind])  # type: ignore[arg-type]
+            return Credential(kind, found[kind])
     cookie = header(scope, b"cookie")
     if cookie and f"{settings.SESSION_COOKIE_NAME}=" in cookie:
         return Credential("cookie", cookie)
@@ -171,8 +172,8 @@ def check_origin(scope: dict[str, Any], kind: CredentialKind) -> None:
 
 def is_allowed_origin(origin: str, scope: dict[str, Any]) -> bool:
     """True for an origin of ALLOWED_ORIGINS or, when that is empty, of this very site."""
-    parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _split(origin)
+    if parts is None:
         return False
     if settings.ALLOWED_ORIGINS:
         return any(_origin_matches(parts, allowed) for allowed in settings.ALLOWED_ORIGINS)
@@ -182,9 +183,17 @@ def is_allowed_origin(origin: str, scope: dict[str, Any]) -> bool:
     allowed_hosts = settings.ALLOWED_HOSTS or (
         ["localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else []
     )
-    return validate_host(
-        parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]", allowed_hosts
-    )
+    name = parts.hostname or ""
+    return validate_host(f"[{name}]" if ":" in name else name, allowed_hosts)
+
+
+def _split(origin: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(origin)
+        is_sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a bracket too few, a port out of range
+        return None
+    return parts if is_sound else None
 
 
 def _origin_matches(parts: Any, allowed: str) -> bool:
@@ -202,35 +211,44 @@ def _port(parts: Any) -> int:
 
 
 def address_of(scope: dict[str, Any]) -> str:
-    """The client's address: of the peer, or what a trusted proxy says in X-Forwarded-For (the last one not trusted)."""
+    """The client's address: of the peer, or what a trusted proxy says in X-Forwarded-For (the last one not trusted).
+
+    A proxy may add a header line of its own behind one that the client has sent: all lines count.
+    """
     client = scope.get("client")
-    peer = client[0] if client else ""
+    peer: str = client[0] if client else ""
     if not settings.TRUSTED_PROXIES or not _is_trusted(peer):
         return peer
-    hops = [
-        hop.strip() for hop in (header(scope, b"x-forwarded-for") or "").split(",") if hop.strip()
-    ]
+    lines = [value.decode("latin-1") for key, value in scope["headers"] if key == FORWARDED_FOR]
+    hops: list[str] = [hop.strip() for line in lines for hop in line.split(",") if hop.strip()]
     for hop in reversed(hops):
         if not _is_trusted(hop):
             return hop
     return peer
 
 
-def _is_trusted(address: str) -> bool:
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address; one of IPv4 that came through an IPv6 socket is of IPv4."""
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return any(
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped or parsed
+
+
+def _is_trusted(address: str) -> bool:
+    parsed = _address(address)
+    return parsed is not None and any(
         parsed in ipaddress.ip_network(net, strict=False) for net in settings.TRUSTED_PROXIES
     )
 
 
 def limit_key(address: str) -> str:
     """What per-address limits count by: an IPv4 address, or the /64 of an IPv6 one."""
-    if ":" not in address:
+    parsed = _address(address)
+    if parsed is None:
         return address
-    try:
-        return str(ipaddress.ip_network(f"{address}/64", strict=False))
-    except ValueError:
-        return address
+    if parsed.version == 4:
+        return str(parsed)
+    return str(ipaddress.ip_network(f"{parsed.exploded.partition('%')[0]}/64", strict=False))

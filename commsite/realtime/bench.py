@@ -1,4 +1,4 @@
-"""`bench:<name>` (only with COMMSITE_BENCH=1): load generators that know nothing but the Phoenix protocol measure here."""
+"""`bench:<name>` (only with COMMSITE_BENCH=1): where load generators measure that know nothing but Phoenix."""
 
 from commsite.realtime import registry
 from commsite.realtime.announcement import Announcement

@@ -15,8 +15,8 @@ import inspect
 import itertools
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -32,6 +32,8 @@ from commsite.realtime.envelope import (
     encode_payload,
 )
 from commsite.realtime.errors import PushError, StopChannel
+from commsite.realtime.handler import NO_REPLY, Handler, handles
+from commsite.realtime.registry import Delivery
 from commsite.realtime.schema import parse
 from commsite.realtime.telemetry import count
 from commsite.realtime.topic import Topic
@@ -43,38 +45,13 @@ if TYPE_CHECKING:
     from commsite.realtime.outbox import Outbox
     from commsite.realtime.user_socket import UserSocket
 
-logger = logging.getLogger(__name__)
+__all__ = ["JOINED", "JOINING", "LEFT", "NO_REPLY", "Channel", "handles"]
 
-NO_REPLY: Any = object()
-"""Returned by a handler that answers nothing."""
+logger = logging.getLogger(__name__)
 
 CRASHED = {"reason": "channel_crash"}
 JOINING, JOINED, LEFT = range(3)
 _ids = itertools.count(1)
-
-
-class Handler(NamedTuple):
-    """How one event is handled: the method's name, the schema of its payload, and whether it is a coroutine."""
-
-    method: str
-    schema: type | None
-    is_async: bool
-
-
-def handles(
-    event: str, schema: type | None = None
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Marks a method as the handler of `event`. Without a schema it gets the raw payload (JSON text or `Binary`).
-
-    The method returns the response (a mapping, `msgspec.Raw` or `Binary`; None is the empty object, NO_REPLY none at
-    all) or raises PushError.
-    """
-
-    def mark(method: Callable[..., Any]) -> Callable[..., Any]:
-        method.handled = (event, schema)  # type: ignore[attr-defined]
-        return method
-
-    return mark
 
 
 class Channel:
@@ -127,7 +104,7 @@ class Channel:
 
     def join(
         self, payload: msgspec.Raw
-    ) -> "Mapping[str, Any] | None | Awaitable[Mapping[str, Any] | None]":
+    ) -> "Mapping[str, Any] | Awaitable[Mapping[str, Any] | None] | None":
         """Lets the client in and returns the join reply, or raises PushError to refuse. May be `async def`."""
         return None
 
@@ -135,13 +112,22 @@ class Channel:
         """Called once after the channel ended, however it ended, if the join had succeeded."""
 
     def push(self, event: str, payload: Mapping[str, Any] | msgspec.Raw | Binary) -> None:
-        """Sends an event to this client alone, in the order of the calls."""
+        """Sends an event to this client alone, in the order of the calls; nothing once the channel has ended.
+
+        Raises RuntimeError before the join was answered: the reply is the first thing that a client gets.
+        """
+        self._push(event, encode_payload(payload), Delivery.MUST, None)
+
+    def _push(self, event: str, payload: bytes, delivery: Delivery, key: object) -> None:
+        if self.state != JOINED:
+            if self.state == JOINING:
+                raise RuntimeError("a channel cannot push before its join was answered")
+            return
         socket = self.socket
         if socket.fanout.is_dirty:
             socket.fanout.flush_for(socket.channels)
-        socket.put(
-            self.codec.push(self._push_refs, str(self.topic), event, encode_payload(payload))
-        )
+        wire = self.codec.push(self._push_refs, str(self.topic), event, payload)
+        socket.put(wire, delivery, key)
 
     @property
     def identity(self) -> "Identity":
@@ -169,12 +155,13 @@ class Channel:
             return
         self.socket.fanout.hold(str(self.topic), self)
         try:
-            reply = self.join(msgspec.Raw(join.payload))
+            response = encode_payload(self.join(msgspec.Raw(join.payload)))  # type: ignore[arg-type]  # no coroutine
         except Exception as error:
             self._refuse(join, error)
             return
-        self._admit(join, reply)  # type: ignore[arg-type]  not a coroutine here
-        self._release()
+        if self.state == JOINING:
+            self._admit(join, response)
+            self._release()
 
     def open_unasked(self) -> None:
         """Serves one push on an implicit topic that was not joined: nothing is subscribed, nothing kept."""
@@ -255,7 +242,8 @@ class Channel:
             self.crash()
             return
         if changed is not None:
-            self.push(announcement.event, changed)
+            key = announcement.conflation_key
+            self._push(announcement.event, encode_payload(changed), announcement.delivery, key)
 
     # -- inside
 
@@ -287,6 +275,7 @@ class Channel:
             reply = self.join(msgspec.Raw(push.payload))
             if inspect.isawaitable(reply):
                 reply = await reply
+            response = encode_payload(reply)
         except Exception as error:
             self._refuse(push, error)
             waiting, self._inbox = self._inbox or (), None
@@ -295,17 +284,16 @@ class Channel:
             return
         if self.state == LEFT:
             return
-        self._admit(push, reply)
+        self._admit(push, response)
         try:
             await self._enter()
         except Exception as error:
             self._failed(push, error)
 
-    def _admit(self, push: Push, reply: Mapping[str, Any] | None) -> None:
-        response = encode_payload(reply)
+    def _admit(self, push: Push, response: bytes) -> None:
         self.state = JOINED
         self.socket.reply(push, "ok", response)
-        self._close_predecessor()
+        self.close_predecessor()
         self.socket.joined(self)
 
     async def _enter(self) -> None:
@@ -333,13 +321,14 @@ class Channel:
             count("channel_crashes_total", kind=self.topic.kind)
             response = PushError("join crashed").as_response()
         self.socket.reply(push, "error", encode_payload(response))
-        self._close_predecessor()
+        self.close_predecessor()
 
-    def _close_predecessor(self) -> None:
+    def close_predecessor(self) -> None:
         """A duplicate join: the old channel's close follows the new one's reply, as Phoenix orders them."""
-        if self.predecessor is not None:
-            self.predecessor.send_close()
-            self.predecessor = None
+        older, self.predecessor = self.predecessor, None
+        if older is not None:
+            older.close_predecessor()  # itself never answered: its own predecessor still waits for the close
+            older.send_close()
 
     def _finish(self) -> None:
         self.end()

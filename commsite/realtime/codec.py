@@ -32,7 +32,7 @@ class Codec(Protocol):
         """An event for all who joined the topic: the same bytes for each."""
 
 
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
 _codecs: dict[tuple[int, int], Codec] = {}
 
 
@@ -41,9 +41,14 @@ def register(major: int, minor: int, codec: Codec) -> None:
     _codecs[major, minor] = codec
 
 
-def for_version(vsn: str | None) -> Codec | None:
-    """The codec for the `vsn` parameter (none means 1.0.0), or None when that version is not spoken here."""
-    match = _VERSION.fullmatch(vsn if vsn is not None else "1.0.0")
+def for_version(vsn: object) -> Codec | None:
+    """The codec for the `vsn` parameter (none means 1.0.0), or None when that version is not spoken here.
+
+    `vsn[]=…` makes no string of it, which is no version either.
+    """
+    if vsn is None:
+        vsn = "1.0.0"
+    match = _VERSION.fullmatch(vsn) if isinstance(vsn, str) else None
     if match is None:
         return None
     return _codecs.get((int(match[1]), int(match[2])))

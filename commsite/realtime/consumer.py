@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from commsite.realtime import auth, json_codec
+from commsite.realtime import auth
 from commsite.realtime.asgi_transport import AsgiTransport
-from commsite.realtime.auth import ClientContext, Refused
-from commsite.realtime.codec import Codec, for_version
+from commsite.realtime.auth import Refused
 from commsite.realtime.errors import REASONS, CloseCode
+from commsite.realtime.handshake import admitted
 from commsite.realtime.hub import hub
 from commsite.realtime.telemetry import count
 from commsite.realtime.user_socket import UserSocket
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from commsite.realtime.outbox import Transport
 
 logger = logging.getLogger(__name__)
-_ = json_codec  # registers the codecs
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 ABNORMAL = 1006
 _OWN_STATUS = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+class SocketConsumer(AsyncWebsocketConsumer):
     """Carries every topic kind, or only `kinds`. Channels' dispatch is not used: it costs a thread hop per message."""
 
     kinds: ClassVar[frozenset[str] | None] = None
@@ -39,7 +38,7 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         """Serves one connection from handshake to end; cleans up however it ends."""
         await receive()
         try:
-            context, codec = self._handshake(scope)
+            context, codec = admitted(scope)
         except Refused as refused:
             await refuse(scope, send, refused)
             return
@@ -85,20 +84,6 @@ class SocketConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
             socket.receive(text.encode(), is_binary=False)
         else:
             socket.receive(message.get("bytes") or b"", is_binary=True)
-
-    @staticmethod
-    def _handshake(scope: dict[str, Any]) -> tuple[ClientContext, Codec]:
-        context, refused = scope.get("client_context"), scope.get("refused")
-        if refused is not None:
-            raise refused
-        if context is None:
-            raise Refused(403, "unauthorized")
-        codec = for_version(auth.parameters(scope).get("vsn"))
-        if codec is None:
-            raise Refused(403, "version_unsupported")
-        auth.check_origin(scope, context.credential)
-        hub.admit(context.identity, context.address)
-        return context, codec
 
 
 async def refuse(scope: dict[str, Any], send: Any, refused: Refused) -> None:

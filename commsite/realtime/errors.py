@@ -47,7 +47,10 @@ REASONS: dict[str, Reason] = {
 
 
 class CloseCode(enum.IntEnum):
-    """Codes of sockets that were open; refusals are HTTP. 4000-4399: come back; 4400-4499: not until something changes."""
+    """Codes of sockets that were open; refusals are HTTP.
+
+    4000-4399: come back; 4400-4499: not until something changes.
+    """
 
     GOING_AWAY = 1001
     TOO_BIG = 1009

@@ -29,9 +29,18 @@ class Subscriber(Protocol):
     """A channel, as far as delivery is concerned."""
 
     id: str
-    codec: Codec
-    outbox: Outbox
-    intercept: Mapping[str, str]
+
+    @property
+    def codec(self) -> Codec:
+        """How its frames are written."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where its frames go."""
+
+    @property
+    def intercept(self) -> Mapping[str, str]:
+        """The events that it wants to see first."""
 
     def intercepted(self, outgoing: Outgoing) -> None:
         """Delivers an event through the channel's own method."""
@@ -266,7 +275,7 @@ class Fanout:
         )
         for outbox in list(group.values()):
             if outbox.is_clear:
-                outbox.write(data)  # type: ignore[misc]  groups of raw transports only
+                outbox.write(data)  # type: ignore[misc]  # groups of raw transports only
             else:
                 for wire, delivery, key in frames:
                     outbox.put(wire, delivery, key)

@@ -5,7 +5,7 @@ was held beyond that seq.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,14 +20,21 @@ REPLAY_LIMIT = 1000
 JoinReply = tuple[int, dict[str, Any], list[Fact]]
 
 
+MAX_SEQ = (1 << 53) - 1
+"""What a JavaScript client can count to, and more than any database has facts."""
+
+
 class JoinCommand(Payload):
     """What a join may carry: the last seq that the client has."""
 
-    since: int | None = None
+    since: Annotated[int, msgspec.Meta(le=MAX_SEQ)] | None = None
 
 
 class HistoryChannel(Channel):
-    """A channel whose join takes `since`. Authors write `authorize`, `snapshot`, `welcome` and `replay`; all sync, run in a thread."""
+    """A channel whose join takes `since`.
+
+    Authors write `authorize`, `snapshot`, `welcome` and `replay`; all sync, run in a thread.
+    """
 
     __slots__ = ("_floor", "_replay")
 
@@ -76,8 +83,8 @@ class HistoryChannel(Channel):
             if not fanout.hold_again(topic, self):
                 break
             replayed = await in_thread(self.replay, self._floor, REPLAY_LIMIT)
-            if replayed is None:  # more than may be replayed: the client joins again and starts afresh
-                self.crash()
+            if replayed is None:
+                self.crash()  # more than may be replayed: the client joins again and starts afresh
                 return
             self._floor, self._replay = replayed
         self._replay = []

@@ -185,7 +185,7 @@ class Hub:
     # -- sockets
 
     def admit(self, identity: Identity, address: str) -> None:
-        """Raises Refused when one more socket of this user, address or process would be too many, or comes too early."""
+        """Raises Refused when one more socket of this user, address or process is too many, or comes too early."""
         mine = len(self._by_user.get(identity.user_id, ())) + self.census.elsewhere(
             identity.user_id
         )
@@ -250,7 +250,10 @@ class Hub:
         event: str | None = None,
         payload: dict[str, Any] | None = None,
     ) -> int:
-        """Takes a topic from a user's sockets here: an optional last event, then `phx_close`. Returns how many lost it."""
+        """Takes a topic from a user's sockets here: an optional last event, then `phx_close`.
+
+        Returns how many lost it.
+        """
         return sum(socket.stop_topic(topic, event, payload) for socket in self.sockets_of(user_id))
 
     # -- time

@@ -15,9 +15,9 @@ import msgspec
 from django.core import signing
 
 from commsite.realtime import auth
-from commsite.realtime.auth import POLL_TOKEN_PREFIX, ClientContext, Refused, is_poll_token
+from commsite.realtime.auth import POLL_TOKEN_PREFIX, Refused, is_poll_token
 from commsite.realtime.backplane import Unreachable
-from commsite.realtime.codec import for_version
+from commsite.realtime.handshake import admitted
 from commsite.realtime.hub import hub
 from commsite.realtime.poll_session import LIFE_WINDOWS, PollSession, PollTransport
 from commsite.realtime.telemetry import count
@@ -63,11 +63,9 @@ class LongPoll:
             elif method == "POST":
                 await _respond_json(send, await self._post(scope, await _body(receive)))
             else:
-                raise BadRequest("expected GET, POST or OPTIONS")
+                await _respond_bad(send, "expected GET, POST or OPTIONS")
         except BadRequest as error:
-            await _respond(
-                send, 400, str(error).encode(), [(b"content-type", b"text/plain; charset=utf-8")]
-            )
+            await _respond_bad(send, str(error))
 
     # -- requests
 
@@ -117,16 +115,7 @@ class LongPoll:
     def _open(self, scope: Scope) -> dict[str, Any]:
         """A new session: 410 with a fresh token, at once; refused: 403."""
         try:
-            if scope.get("refused") is not None:
-                raise scope["refused"]
-            context: ClientContext | None = scope.get("client_context")
-            if context is None:
-                raise Refused(403, "unauthorized")
-            codec = for_version(auth.parameters(scope).get("vsn"))
-            if codec is None:
-                raise Refused(403, "version_unsupported")
-            auth.check_origin(scope, context.credential)
-            hub.admit(context.identity, context.address)
+            context, codec = admitted(scope)
         except Refused as refused:
             count("handshakes_refused_total", reason=refused.reason)
             return _status(403)
@@ -231,7 +220,7 @@ def _frames(body: bytes, content_type: str) -> list[tuple[bytes, bool]]:
         raise BadRequest("the body is not UTF-8") from None
     if content_type != NDJSON:
         return [(body, False)]
-    lines = body.replace(b"\r", b"\n").split(b"\n", MAX_LINES)
+    lines = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n", MAX_LINES)
     if len(lines) > MAX_LINES and lines.pop():
         count("longpoll_lines_dropped_total")
     return [_frame(line) for line in lines if line]
@@ -259,6 +248,10 @@ async def _respond_json(send: Any, body: dict[str, Any]) -> None:
     await _respond(
         send, 200, _encode(body), [(b"content-type", b"application/json; charset=utf-8")]
     )
+
+
+async def _respond_bad(send: Any, why: str) -> None:
+    await _respond(send, 400, why.encode(), [(b"content-type", b"text/plain; charset=utf-8")])
 
 
 async def _respond(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

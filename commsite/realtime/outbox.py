@@ -27,8 +27,13 @@ class Transport(Protocol):
     calls `outbox.clogged()` and `outbox.cleared()` as its buffer passes its marks.
     """
 
-    write: Callable[[bytes], Any] | None
-    rtt_ms: float | None
+    @property
+    def write(self) -> Callable[[bytes], Any] | None:
+        """Takes framed bytes."""
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """The last measured round trip."""
 
     def attach(self, outbox: "Outbox") -> None:
         """Tells `outbox` from now on when the transport clogs and clears."""

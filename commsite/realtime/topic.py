@@ -14,15 +14,17 @@ class Topic(msgspec.Struct, frozen=True):
 
     kind: str
     id: str = ""
+    lonely_colon: str = ""
+    """The colon of `kind:`, so that every topic is written as it was read."""
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.id}" if self.id else self.kind
+        return f"{self.kind}:{self.id}" if self.id else self.kind + self.lonely_colon
 
     @classmethod
     def parse(cls, text: str) -> "Topic":
         """Splits at the first colon; every string is some topic, whether it is served is the registry's answer."""
-        kind, _, rest = text.partition(":")
-        return cls(kind, rest)
+        kind, colon, rest = text.partition(":")
+        return cls(kind, rest) if rest else cls(kind, "", colon)
 
 
 def is_too_long(text: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from commsite.realtime.auth import ClientContext, Identity
-from commsite.realtime.channel import Channel
+from commsite.realtime.channel import JOINED, Channel
 from commsite.realtime.codec import Codec
 from commsite.realtime.envelope import (
     EMPTY,
@@ -188,12 +188,14 @@ class UserSocket:
 
     # -- out
 
-    def put(self, wire: Wire | None, delivery: Delivery = Delivery.MUST) -> None:
+    def put(
+        self, wire: Wire | None, delivery: Delivery = Delivery.MUST, key: object = None
+    ) -> None:
         """Sends a frame to this client."""
         if wire is None:
             count("deliveries_not_representable_total", codec=self.codec.name)
         elif not self.is_closing:
-            self.outbox.put(wire, delivery)
+            self.outbox.put(wire, delivery, key)
 
     def reply(self, push: Push, status: str, response: bytes) -> None:
         """Answers a push, behind whatever was announced before on the topics of this socket."""
@@ -221,7 +223,7 @@ class UserSocket:
     def notify(self, event: str, payload: dict[str, Any]) -> None:
         """Sends an event on topic `client`."""
         channel = self.channels.get(CLIENT_TOPIC)
-        if channel is not None:
+        if channel is not None and channel.state == JOINED:
             channel.push(event, payload)
         else:
             self.put(self.codec.push((NULL, NULL), CLIENT_TOPIC, event, encode_payload(payload)))
@@ -242,7 +244,7 @@ class UserSocket:
         channel = self.channels.get(topic)
         if channel is None:
             return False
-        if event is not None:
+        if event is not None and channel.state == JOINED:
             channel.push(event, payload or {})
         channel.stop()
         return True
@@ -258,7 +260,7 @@ class UserSocket:
             del self.channels[str(channel.topic)]
 
     def close(self, code: CloseCode, reason: str, retry_after_ms: int | None = None) -> None:
-        """Ends the socket: a last frame `closing` on topic `client`, then the close code. A second call does nothing."""
+        """Ends the socket: a last frame `closing` on topic `client`, then the close code; once."""
         if self.is_closing:
             return
         payload = {

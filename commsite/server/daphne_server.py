@@ -1,4 +1,4 @@
-"""daphne as `manage.py runserver` and `python -m commsite.server.daphne_server` run it: our protocol, and a clean end."""
+"""daphne as `runserver` and `python -m commsite.server.daphne_server` run it: our protocol, and a clean end."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from twisted.internet import defer
 CLEANUP_S = 2.0
 
 
-class SiteServer(Server):  # type: ignore[misc]  daphne has no types
+class SiteServer(Server):
     """A daphne that offers `commsite.transport`, drains before it exits and lets applications clean up."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -57,7 +57,7 @@ class SiteServer(Server):  # type: ignore[misc]  daphne has no types
         await hub.stop()
 
 
-class SiteCommandLine(CommandLineInterface):  # type: ignore[misc]  daphne has no types
+class SiteCommandLine(CommandLineInterface):
     """daphne's own command line around our server."""
 
     server_class = SiteServer

@@ -74,7 +74,7 @@ class DaphneTransport:
         """The connection is gone."""
 
 
-class TransportProtocol(WebSocketProtocol):  # type: ignore[misc]  daphne has no types
+class TransportProtocol(WebSocketProtocol):
     """daphne's protocol with a transport of ours."""
 
     listener: Callable[..., None] | None = None
@@ -132,7 +132,7 @@ class TransportProtocol(WebSocketProtocol):  # type: ignore[misc]  daphne has no
             self.serverReject()
 
 
-class TransportFactory(WebSocketFactory):  # type: ignore[misc]  daphne has no types
+class TransportFactory(WebSocketFactory):
     """Makes our protocol; a protocol fault is answered with a close frame instead of a dropped connection."""
 
     protocol = TransportProtocol

@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol with our transport: frames written straight to the socket, messages handed over directly.
+"""uvicorn's WebSocket protocol with our transport: frames go straight to the socket, messages come directly.
 
 What it adds to `WebSocketsSansIOProtocol`: `scope["extensions"]["commsite.transport"]`, a message limit per path, a
 round-trip time from pings, and a connection that is cut when the peer does not answer a close.

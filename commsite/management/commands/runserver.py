@@ -7,7 +7,7 @@ from daphne.management.commands.runserver import Command as DaphneCommand
 from commsite.server.daphne_server import SiteServer
 
 
-class Command(DaphneCommand):  # type: ignore[misc]  daphne has no types
+class Command(DaphneCommand):
     """daphne's runserver with the site's server."""
 
     server_cls: Any = SiteServer

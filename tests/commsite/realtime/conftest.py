@@ -1,0 +1,109 @@
+"""A hub of its own for each test, with the test channels served and limits that can be set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from django.conf import settings as site_settings
+
+from commsite.realtime import admission, deadlines, registry, telemetry
+from commsite.realtime import hub as hub_module
+from commsite.realtime.hub import Hub
+from commsite.realtime.limits import limits
+from tests.commsite.realtime import rooms
+from tests.support.socket_client import SocketClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    Connect = Callable[..., SocketClient]
+
+
+class Clock:
+    """Time that moves when told: wall clock and steady clock in one."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that deadlines and admission read."""
+    fake = Clock()
+    module = SimpleNamespace(time=fake.time, monotonic=fake.monotonic)
+    for where in (admission, deadlines, hub_module):
+        monkeypatch.setattr(where, "time", module)
+    return fake
+
+
+@pytest.fixture
+def set_limits(settings: Any) -> Iterator[Callable[..., None]]:
+    """`set_limits(frame_bytes=100)`: changes limits for this test."""
+
+    def change(**changes: Any) -> None:
+        named = {key.upper(): value for key, value in changes.items()}
+        settings.REALTIME = {**site_settings.REALTIME, **named}
+        limits.cache_clear()
+
+    yield change
+    limits.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits() -> Iterator[None]:
+    """What another test's settings were is forgotten."""
+    limits.cache_clear()
+    yield
+    limits.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def test_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serves the test channels and declares their events."""
+    for kind, channel in rooms.ROUTES.items():
+        monkeypatch.setitem(registry._routes, kind, channel)
+    for event, delivery in rooms.EVENTS.items():
+        monkeypatch.setitem(registry._deliveries, event, delivery)
+    monkeypatch.setitem(registry._histories, "log", rooms.read_log)
+    # No app listens: this is the core alone.
+    monkeypatch.setattr(telemetry, "_handlers", defaultdict(list))
+    rooms.reset()
+
+
+@pytest_asyncio.fixture
+async def hub() -> AsyncIterator[Hub]:
+    """A started hub of this test's own loop."""
+    own = Hub()
+    await own.start()
+    yield own
+    for socket in own.sockets():
+        own.remove(socket, 1006)
+    await own.stop()
+
+
+@pytest.fixture
+def connect(hub: Hub) -> Connect:
+    """`connect(user_id=2)`: a client of this test's hub."""
+    return lambda *args, **options: SocketClient.connect(hub, *args, **options)
+
+
+def tick(hub: Hub, times: int = 1) -> None:
+    """Moves the hub's wheel on by hand."""
+    for _ in range(times):
+        for action in hub.wheel.advance():
+            action()
+
+
+def current_loop() -> asyncio.AbstractEventLoop:
+    """The loop of the running test."""
+    return asyncio.get_running_loop()
