@@ -1,5 +1,6 @@
 import "./styles/site.css";
 import { isTyping } from "./conversation/keys";
+import { Switcher } from "./conversation/switcher";
 import { exactTime, nextChangeMs, relativeTime } from "./times";
 
 /** What every page does: times in the reader's zone, the keyboard map, forms that send once. */
@@ -39,6 +40,7 @@ function stepConversation(step: number): void {
   if (here !== -1) links[here + step]?.click();
 }
 
+const switcher = new Switcher();
 const SHORTCUTS: ReadonlyMap<string, () => void> = new Map([
   ["?", openKeyboardMap],
   ["n", () => document.querySelector<HTMLAnchorElement>("[data-new-conversation]")?.click()],
@@ -47,6 +49,10 @@ const SHORTCUTS: ReadonlyMap<string, () => void> = new Map([
 ]);
 
 function pressed(event: KeyboardEvent): void {
+  if ((event.ctrlKey || event.metaKey) && event.key === "k" && switcher.open()) {
+    event.preventDefault();
+    return;
+  }
   if (event.defaultPrevented || event.ctrlKey || event.metaKey) return;
   // With Alt a key is no text, so those work while writing too.
   if (isTyping(event.target) && !event.altKey) return;

@@ -28,7 +28,7 @@ test("times follow the reader's language", () => {
 test("the reader's choice of clock goes before that of the language", () => {
   const afternoon = new Date(2026, 0, 1, 15, 4);
   expect(clockTime(afternoon, "en-US", "h23")).toBe("15:04");
-  expect(clockTime(afternoon, "de", "h12")).toMatch(/^3:04/);
+  expect(clockTime(afternoon, "de", "h12")).toMatch(/^0?3:04/);
 });
 
 test("days have headings that need no calendar", () => {

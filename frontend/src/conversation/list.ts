@@ -126,6 +126,7 @@ export class ConversationList {
     }
     row.dataset.conversation = id;
     row.dataset.since = "0";
+    row.dataset.lastSeq = "0";
     row.dataset.unread = "";
     link.href = `/conversations/${id}/`;
     heading.textContent = title;

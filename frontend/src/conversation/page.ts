@@ -4,6 +4,7 @@ import "../realtime/connection_line";
 import type { Link } from "../realtime/link";
 import { browserSurroundings } from "../realtime/session";
 import { UserSocket } from "../realtime/user_socket";
+import { showToast } from "../toast";
 import { Composer } from "./composer";
 import { foldDetails } from "./details";
 import { rowsOf } from "./grouping";
@@ -135,6 +136,7 @@ class ConversationPage {
     this.#draw();
     this.#unsent.open();
     this.#others.follow(this.#socket, this.#start.conversation.id);
+    this.#moved();
   }
 
   #received(message: Message): void {
@@ -235,12 +237,14 @@ class ConversationPage {
 
   async #copy(text: string, said: string): Promise<void> {
     await navigator.clipboard.writeText(text);
-    this.#announcer.say(said);
+    showToast(said);
   }
 
   async #fetchHistory(): Promise<void> {
     const first = this.#timeline.first;
-    if (this.#isFetching || this.#isOver || !this.#timeline.hasMore || first === undefined) return;
+    if (this.#isFetching || !this.#timeline.hasMore || first === undefined) return;
+    // A rejoin asks again.
+    if (this.#isOver || !this.#room.isJoined) return;
     this.#isFetching = true;
     this.#list.problem = "";
     try {

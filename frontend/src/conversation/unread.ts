@@ -40,8 +40,10 @@ export function showUnread(count: number, title: string): void {
 export function markUnread(list: ParentNode, userId: number): void {
   for (const row of list.querySelectorAll<HTMLElement>("[data-conversation]")) {
     const { conversation = "", lastSeq = "0", lastAuthor = "" } = row.dataset;
-    const read = new ReadMark(userId, conversation).seq;
-    const isUnread = Number(lastSeq) > (read ?? 0) && lastAuthor !== String(userId);
+    const mark = new ReadMark(userId, conversation);
+    // A browser that has never shown it starts counting here; all of the past is not news.
+    if (mark.seq === null) mark.moveTo(Number(lastSeq));
+    const isUnread = Number(lastSeq) > (mark.seq ?? 0) && lastAuthor !== String(userId);
     row.toggleAttribute("data-unread", isUnread && row.getAttribute("aria-current") === null);
   }
 }

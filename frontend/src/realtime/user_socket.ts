@@ -120,17 +120,28 @@ export class UserSocket {
   }
 
   #wentOffline(): void {
-    if (this.#link.state !== "ended") this.#become({ state: "offline" });
+    if (this.#link.state === "ended") return;
+    this.#become({ state: "offline" });
+    // The browser knows about its networks, not about this line: a server on this machine is still there.
+    this.#ask();
   }
 
   #cameOnline(): void {
     if (this.#link.state === "ended") return;
-    // The old line may have survived a short outage: one round trip tells.
-    const isAsked = this.#socket.ping(() => {
+    // The old line may have survived a short outage.
+    const deadline = window.setTimeout(() => this.retryNow(), PING_DEADLINE_MS);
+    if (!this.#ask(() => window.clearTimeout(deadline))) {
       window.clearTimeout(deadline);
+      this.retryNow();
+    }
+  }
+
+  /** One round trip tells whether the line is there; false when it certainly is not. */
+  #ask(answered: () => void = () => undefined): boolean {
+    return this.#socket.ping(() => {
+      answered();
       if (this.#link.state === "offline") this.#become({ state: "open" });
     });
-    const deadline = window.setTimeout(() => this.retryNow(), isAsked ? PING_DEADLINE_MS : 0);
   }
 
   #become(link: Link): void {
