@@ -14,8 +14,8 @@ from typing import Any  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from commsite import operations  # noqa: E402
 from commsite.clients.middleware import ClientMiddleware  # noqa: E402
-from commsite.realtime.auth import Refused  # noqa: E402
 from commsite.realtime.auth import Refused  # noqa: E402
 from commsite.realtime.consumer import Handshakes, SocketConsumer, refuse  # noqa: E402
 from commsite.realtime.hub import hub  # noqa: E402
@@ -25,6 +25,8 @@ from conversation.routing import websocket_urlpatterns as conversation_sockets  
 Application = Callable[..., Awaitable[None]]
 
 LONGPOLL = "/socket/longpoll"
+METRICS = operations.exposition
+"""Loaded with the server, so that every worker counts from its start."""
 
 
 class Paths:
@@ -70,7 +72,8 @@ def guarded(app: Application) -> Application:
 application = ProtocolTypeRouter(
     {
         "http": Paths(
-            {LONGPOLL: ClientMiddleware(LongPoll(LONGPOLL), needs_identity=opens_session)}, django_application
+            {LONGPOLL: ClientMiddleware(LongPoll(LONGPOLL), needs_identity=opens_session)},
+            django_application,
         ),
         "websocket": Paths(
             {"/socket/websocket": guarded(SocketConsumer.as_asgi())},

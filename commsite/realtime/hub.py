@@ -125,6 +125,7 @@ class Hub:
     async def _start(self) -> None:
         self.spawn(self._tick_forever())
         await self.backplane.start()
+        self._report_users(is_full=True)
         for name, read in self._gauges().items():
             telemetry.gauge(name, read)
         telemetry.emit("hub_started", hub=self)
