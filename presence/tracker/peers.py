@@ -80,7 +80,7 @@ class Peers:
 
     def is_spent(self, peer: Peer, now: float) -> bool:
         """True when an overdue peer is to be removed, and not only down."""
-        return peer.leaves_at is not None or now - peer.heard_at >= self._periods.permdown_s
+        return peer.leaves_at is not None or now >= peer.heard_at + self._periods.permdown_s
 
     def sources(self, known: Clock) -> dict[Replica, list[Replica]]:
         """For each replica of `known` that somebody knows more of: who does."""
