@@ -5,14 +5,17 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import server_error
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
-from rest_framework.views import exception_handler, set_rollback
+from rest_framework.views import APIView, exception_handler, set_rollback
 
-from commsite.realtime.errors import PushError
+from commsite.realtime.errors import REASONS, PushError
+from commsite.realtime.telemetry import count
 
 # DRF's codes in the words of the one table of reasons (commsite.realtime.errors).
 _REASONS: Mapping[type[Exception], str] = {
@@ -35,6 +38,26 @@ class CursorPage(CursorPagination):
     ordering: str | tuple[str, ...] = "-created_at"
     page_size_query_param = "limit"
     max_page_size = 200
+
+
+class NoSuchAddress(APIView):
+    """Every address below ``/api/`` that leads nowhere, so that even this is said in JSON."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    schema = None  # not an address that the OpenAPI document should know
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses any method."""
+        raise PushError("not_found", "There is nothing at this address; all of them end with /.")
+
+
+def crashed(request: HttpRequest) -> HttpResponse:
+    """The answer when a view has crashed: JSON below ``/api/``, else the page for it."""
+    if request.path.startswith("/api/"):
+        body = {"reason": "internal_error", "message": REASONS["internal_error"].message}
+        return JsonResponse(body, status=500)
+    return server_error(request)
 
 
 def answer_with_reason(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -66,6 +89,8 @@ def _body(error: exceptions.APIException) -> dict[str, Any]:
             "message": "The request does not have the expected form.",
             "fields": as_serializer_error(error),
         }
+    if isinstance(error, exceptions.Throttled):
+        count("rest_throttled_total")
     codes = error.get_codes()
     body: dict[str, Any] = {
         "reason": reason or (codes if isinstance(codes, str) else "error"),

@@ -267,7 +267,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         # Per address; many people may sit behind one. Guessing one password is axes' business.
         "token": env.str("COMMSITE_THROTTLE_TOKEN", default="600/min" if DEBUG else "60/min"),
-        "refresh": env.str("COMMSITE_THROTTLE_REFRESH", default="120/min"),
+        "refresh": env.str("COMMSITE_THROTTLE_REFRESH", default="600/min"),
         "ticket": env.str("COMMSITE_THROTTLE_TICKET", default="120/min"),
         "conversation_write": env.str("COMMSITE_THROTTLE_CONVERSATION", default="600/min"),
     },

@@ -2,9 +2,13 @@
 
 from csp.decorators import csp_update
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.utils.decorators import method_decorator
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from commsite.rest import NoSuchAddress
+
+handler500 = "commsite.rest.crashed"
 
 
 @method_decorator(csp_update({"style-src": "'unsafe-inline'"}), name="dispatch")
@@ -20,5 +24,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("conversation.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SchemaPage.as_view(url_name="schema"), name="schema-page"),
+    re_path("^api/", NoSuchAddress.as_view()),
     path("admin/", admin.site.urls),
 ]

@@ -92,6 +92,13 @@ def revoke_by_token(encoded: str) -> bool:
     return revoke_session(claims.identity.session_id, Ended.LOGOUT)
 
 
+def prove_session(session_id: str, user: User) -> bool:
+    """Notes another login with a session; False when it has ended or is another user's."""
+    mine = ClientSession.objects.filter(id=session_id, user=user, revoked_at=None)
+    now = timezone.now()
+    return bool(mine.update(refreshed_at=now, last_seen_at=now))
+
+
 def touch_session(session: ClientSession) -> None:
     """Notes that the client is in use; at most one write in a while."""
     now = timezone.now()

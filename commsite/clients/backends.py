@@ -1,5 +1,6 @@
 """How a name and a password become a user, and what happens to those who guess."""
 
+import threading
 from typing import Any
 
 from axes.helpers import get_cool_off
@@ -7,8 +8,13 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from commsite.realtime.telemetry import count
 
 DEMO_PASSWORD = "commsite-demo"  # noqa: S105 (published in the README; development only)
+
+_HASHING = threading.BoundedSemaphore(4)
 
 
 class AccountBackend(ModelBackend):
@@ -24,7 +30,9 @@ class AccountBackend(ModelBackend):
         """The active user of this name and password, or None."""
         if password == DEMO_PASSWORD and not settings.ARE_DEMO_PASSWORDS_ALLOWED:
             return None
-        return super().authenticate(request, username=username, password=password, **kwargs)
+        # Argon2 takes 100 MiB and a tenth of a second; a crowd at the door must not take it all.
+        with _HASHING:
+            return super().authenticate(request, username=username, password=password, **kwargs)
 
 
 def client_address(request: HttpRequest) -> str:
@@ -37,6 +45,7 @@ def locked_out(request: HttpRequest, credentials: object, *args: object) -> Http
     cool_off = get_cool_off(request)
     wait_s = int(cool_off.total_seconds()) if cool_off else 0
     message = f"Too many failed attempts. Try again in {max(1, wait_s // 60)} minutes."
+    count("logins_locked_out_total")
     response: HttpResponse
     if request.path.startswith("/api/"):
         response = JsonResponse(
@@ -44,6 +53,7 @@ def locked_out(request: HttpRequest, credentials: object, *args: object) -> Http
             status=429,
         )
     else:
-        response = HttpResponse(message, status=429, content_type="text/plain; charset=utf-8")
+        context = {"message": message, "wait_minutes": max(1, wait_s // 60)}
+        response = render(request, "clients/locked_out.html", context, status=429)
     response["Retry-After"] = str(wait_s)
     return response

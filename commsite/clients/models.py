@@ -47,6 +47,7 @@ class ClientSession(models.Model):
     )
     # The id of the one refresh token that is good; any other of this session was used before.
     refresh_id = models.CharField(max_length=32, blank=True, editable=False)
+    # When it last proved itself after its beginning: by a refresh, or by another login.
     refreshed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from commsite.clients.models import ClientSession, Connection, Preferences, Revocation, TokenVersion
@@ -23,7 +23,21 @@ def token_version(user_id: int) -> int:
 
 def live_sessions(user: User) -> QuerySet[ClientSession]:
     """The user's client sessions that have not ended, newest first."""
-    return ClientSession.objects.filter(user_id=user.pk, revoked_at=None)
+    return ClientSession.objects.filter(_has_not_lapsed(), user_id=user.pk, revoked_at=None)
+
+
+def _has_not_lapsed() -> Q:
+    """A client that did not log in or refresh for so long could not speak for anybody."""
+    now, kind = timezone.now(), ClientSession.Kind
+    oldest = {
+        kind.TOKEN: now - timedelta(seconds=settings.REFRESH_LIFETIME_S),
+        kind.BROWSER: now - timedelta(seconds=settings.SESSION_COOKIE_AGE),
+    }
+    alive = Q()
+    for each, begin in oldest.items():
+        proved = Q(refreshed_at__gte=begin) | Q(refreshed_at=None, created_at__gte=begin)
+        alive |= Q(kind=each) & proved
+    return alive
 
 
 def live_session(session_id: str | uuid.UUID, *, is_locked: bool = False) -> ClientSession | None:

@@ -28,8 +28,7 @@ def open_client_session(
     if request is None or not hasattr(request, "session"):
         return
     known = request.session.get(CLIENT_SESSION_KEY)
-    live = ClientSession.objects.filter(id=known, user=user, revoked_at=None) if known else None
-    if live is not None and live.exists():
+    if known and actions.prove_session(known, user):
         return
     session = actions.open_session(user, ClientSession.Kind.BROWSER, actions.client_of(request))
     request.session[CLIENT_SESSION_KEY] = str(session.id)

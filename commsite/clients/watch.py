@@ -40,6 +40,7 @@ class Watch:
     def __init__(self) -> None:
         self.read_at: datetime | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._is_failing = False
 
     async def ensure_loaded(self) -> None:
         """Returns at once when the table was read in this process, else reads it, once for all."""
@@ -72,7 +73,11 @@ class Watch:
             await table.write_when_due()
         except Exception:
             # The database may be away for a while; sockets live on and the next round tries again.
-            logger.exception("revocations or connections could not be brought up to date")
+            if not self._is_failing:
+                logger.exception("revocations or connections could not be brought up to date")
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
 
 watch = Watch()

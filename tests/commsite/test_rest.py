@@ -85,6 +85,25 @@ def test_the_document_and_its_page_are_served_to_anyone() -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page.content.decode())
 
 
+@pytest.mark.parametrize("path", ["/api/v1/nothing/", "/api/v1/token", "/api/", "/api/v2/x"])
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_an_address_that_leads_nowhere_says_so_in_json(path: str, method: str) -> None:
+    found = getattr(Client(), method)(path)
+    assert (found.status_code, found.json()["reason"]) == (404, "not_found")
+
+
+def test_a_crash_below_api_is_told_in_json_without_details(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr("commsite.rest.NoSuchAddress.initial", broken)
+    found = Client(raise_request_exception=False).get("/api/v1/nothing/")
+    assert (found.status_code, found.json()["reason"]) == (500, "internal_error")
+    assert "secret" not in found.content.decode()
+
+
 # --- Headers -------------------------------------------------------------------------------------
 @pytest.mark.django_db
 @pytest.mark.parametrize(

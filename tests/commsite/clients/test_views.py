@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from commsite.clients import actions, queries
 from commsite.clients.actions import Client as Caller
@@ -59,6 +61,16 @@ def test_ended_sessions_are_not_listed(ada: User) -> None:
     actions.revoke_session(session_of(ended).id, ClientSession.Ended.REVOKED)
     rows = speaking_for(keeps).get(SESSIONS).json()["results"]
     assert [row["name"] for row in rows] == ["keeps"]
+
+
+def test_a_session_that_cannot_speak_any_more_is_not_listed(ada: User) -> None:
+    asks, forgotten, kept = pair_for(ada, "asks"), pair_for(ada, "old"), pair_for(ada, "kept")
+    long_ago = timezone.now() - timedelta(days=31)
+    for pair in (forgotten, kept):
+        ClientSession.objects.filter(id=session_of(pair).id).update(created_at=long_ago)
+    actions.refresh_tokens(kept.refresh, timezone.now())
+    rows = speaking_for(asks).get(SESSIONS).json()["results"]
+    assert {row["name"] for row in rows} == {"asks", "kept"}
 
 
 def test_a_long_list_goes_on_page_by_page(ada: User) -> None:
