@@ -1,5 +1,6 @@
 """How many may come: handshakes under way, sockets per user, address and process, and who came back too early."""
 
+import asyncio
 import time
 from collections import Counter
 
@@ -13,20 +14,30 @@ RETRY_AFTER_S = 5
 class Handshake:
     """One handshake under way. `end` may be called by everyone who knows that it was decided; the first one counts."""
 
-    __slots__ = ("_counter", "_key")
+    __slots__ = ("_counter", "_key", "_task", "is_expired")
 
     def __init__(self, counter: Counter[str], key: str) -> None:
         self._counter: Counter[str] | None = counter
         self._key = key
+        self._task = asyncio.current_task()
+        self.is_expired = False
         counter[key] += 1
 
     def end(self) -> None:
         """It was decided."""
         counter, self._counter = self._counter, None
+        self._task = None
         if counter is not None:
             counter[self._key] -= 1
             if not counter[self._key]:
                 del counter[self._key]
+
+    def expire(self) -> None:
+        """Its time is over: when it is still undecided, the task that serves it is cancelled."""
+        if self._task is not None:
+            self.is_expired = True
+            self._task.cancel()
+            self._task = None
 
 
 class Admission:

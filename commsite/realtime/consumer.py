@@ -1,5 +1,6 @@
 """The WebSocket edge: one thin consumer, I/O only. An app's own consumer names the topic kinds that it carries."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from commsite.realtime.auth import Refused
 from commsite.realtime.errors import REASONS, CloseCode
 from commsite.realtime.handshake import admitted
 from commsite.realtime.hub import hub
+from commsite.realtime.limits import limits
 from commsite.realtime.telemetry import count
 from commsite.realtime.user_socket import UserSocket
 
@@ -103,7 +105,7 @@ async def refuse(scope: dict[str, Any], send: Any, refused: Refused) -> None:
 
 
 class Handshakes:
-    """Middleware around authentication: origins first, then how many handshakes an address has under way."""
+    """Middleware around authentication: origins first, then how many handshakes an address has under way, and how long."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -118,7 +120,12 @@ class Handshakes:
             await receive()
             await refuse(scope, send, refused)
             return
+        hub.wheel.schedule(limits().handshake_s, handshake.expire)
         try:
             await self.app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not handshake.is_expired:
+                raise
+            await refuse(scope, send, Refused(503, "overloaded", "The handshake took too long."))
         finally:
             handshake.end()
