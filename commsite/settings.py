@@ -137,7 +137,7 @@ if REDIS_URL:
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
             # A subscription waits for as long as nobody speaks: a read timeout would cut it.
             "CONFIG": {
-                "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
+                "hosts": [{"address": REDIS_URL, "socket_timeout": None, "max_connections": 8}],
                 "prefix": "commsite",
             },
         }

@@ -84,7 +84,8 @@ async def identify(credential: Credential, scope: Any) -> Identity:
             return await in_thread(sessions.identity_of_cookie, credential.value)
         return tokens.verify(credential.value)
     except PushError as error:
-        raise Refused(403, error.reason, error.message) from None
+        status = 503 if error.reason == "overloaded" else 403
+        raise Refused(status, error.reason, error.message) from None
     except Exception:
         logger.exception("a credential could not be judged", extra={"kind": credential.kind})
         raise Refused(503, "overloaded", retry_after_s=2) from None

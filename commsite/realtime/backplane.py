@@ -120,6 +120,16 @@ class Backplane:
         """True with one process: nothing travels."""
         return self._layer is None
 
+    @property
+    def links(self) -> int:
+        """Connections to Redis that this process holds; the settings bound them."""
+        pools = [
+            redis.connection_pool
+            for shard in getattr(self._layer, "_shards", ())
+            if (redis := getattr(shard, "_redis", None)) is not None
+        ]
+        return sum(len(getattr(pool, "_in_use_connections", ())) for pool in pools)
+
     async def start(self) -> None:
         """Opens the mailbox and the control shard."""
         if self._layer is None:

@@ -141,6 +141,7 @@ class Hub:
             ),
             "event_loop_lag_seconds": lambda: self.lag_s,
             "draining": lambda: float(self.is_draining),
+            "redis_links": lambda: self.backplane.links,
             "peers": lambda: len(self.census.nodes),
         }
 

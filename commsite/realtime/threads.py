@@ -6,15 +6,20 @@ with PostgreSQL the connection goes back to psycopg's pool after each call.
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
 from commsite.realtime import telemetry
+from commsite.realtime.errors import PushError
 from commsite.realtime.limits import limits
 
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_MS = 1000
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -48,6 +53,10 @@ class DatabaseThreads:
             connection.close_if_unusable_or_obsolete()
         try:
             return call()
+        except OperationalError as error:  # locked, gone, out of connections: nothing was written
+            logger.warning("database is not available: %s", error)
+            telemetry.count("database_unavailable_total")
+            raise PushError("overloaded", retry_after_ms=RETRY_AFTER_MS) from error
         finally:
             for connection in connections.all(initialized_only=True):
                 if not connection.in_atomic_block:
@@ -67,9 +76,20 @@ def pool() -> DatabaseThreads:
     threads = DatabaseThreads(limits().db_threads)
     telemetry.gauge("database_threads_waiting", lambda: threads.waiting)
     telemetry.gauge("database_threads_busy", lambda: min(threads.in_flight, threads.size))
+    telemetry.gauge("database_connections", lambda: pooled("pool_size"))
+    telemetry.gauge("database_connections_wanted", lambda: pooled("requests_waiting"))
     return threads
 
 
+def pooled(figure: str) -> int:
+    """A figure of psycopg's pool; SQLite has none, there each thread holds one connection."""
+    psycopg_pool = getattr(connections[DEFAULT_DB_ALIAS], "pool", None)
+    return int(psycopg_pool.get_stats().get(figure, 0)) if psycopg_pool is not None else 0
+
+
 async def in_thread(fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Runs sync Django code in the bounded database pool and returns its result or raises its error."""
+    """Runs sync Django code in the bounded database pool and returns its result or raises its error.
+
+    A database that cannot be reached or is locked raises PushError("overloaded"): sending again is safe.
+    """
     return await pool().run(functools.partial(fn, *args, **kwargs))
