@@ -1,10 +1,15 @@
 """Clients in the admin: sessions to revoke, live connections to disconnect, the rest to look at."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.timesince import timesince
 
 from commsite.clients import actions, queries
@@ -111,9 +116,35 @@ class ConnectionAdmin(LookedAt, admin.ModelAdmin[Connection]):
 
 @admin.register(Node)
 class NodeAdmin(LookedAt, admin.ModelAdmin[Node]):
-    """Server processes and when they last wrote."""
+    """Server processes: when they last wrote, their limits, and how often each was reached."""
 
-    list_display = ("id", "started_at", "seen_at")
+    list_display = ("id", "started_at", "seen_at", "sockets", "refused")
+    fields = ("id", "started_at", "seen_at", "sockets", "counted", "limits")
+    readonly_fields = fields
+
+    @admin.display(description="sockets")
+    def sockets(self, node: Node) -> int:
+        """Open now."""
+        return int(node.report.get("sockets", 0))
+
+    @admin.display(description="refusals and closes since it started")
+    def refused(self, node: Node) -> int:
+        """All that a limit has cost somebody."""
+        return sum(node.report.get("counted", {}).values())
+
+    @admin.display(description="counted since it started")
+    def counted(self, node: Node) -> str:
+        """Each kind of refusal with its number."""
+        return _lines(node.report.get("counted", {}))
+
+    @admin.display(description="limits")
+    def limits(self, node: Node) -> str:
+        """The limits in force."""
+        return _lines(node.report.get("limits", {}))
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    return format_html_join(mark_safe("<br>"), "{}: {}", sorted(values.items())) or "-"
 
 
 @admin.register(Preferences)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from commsite.clients.models import ClientSession, Connection, Node
+from commsite.realtime.telemetry import counters
 from commsite.realtime.threads import in_thread
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ DELETE_MAX = 500
 SEEN_EVERY = timedelta(seconds=30)
 TOPICS_MAX = 100
 
+REFUSALS = ("refused", "dropped", "conflated", "closed", "slow", "locked_out", "throttled")
+"""What the counters of limits are called."""
+
 CHANGING = ("topics", "bytes_waiting", "rtt_ms", "updated_at")
 
 
@@ -38,6 +42,7 @@ class Batch(msgspec.Struct):
     rows: list[dict[str, Any]]
     closed: list[str]
     session_ids: set[str]
+    report: dict[str, Any] = {}
 
 
 class ConnectionTable:
@@ -79,7 +84,18 @@ class ConnectionTable:
         found = [socket for key in looked_at if (socket := self._sockets.get(key)) is not None]
         rows = [row for socket in found if self._is_news(row := describe(socket))]
         closed = [key for key in self._written if key not in self._sockets]
-        return Batch(rows, closed, {socket.identity.session_id for socket in found})
+        seen = {socket.identity.session_id for socket in found}
+        return Batch(rows, closed, seen, self.report())
+
+    def report(self) -> dict[str, Any]:
+        """The limits of this process and how often it had to refuse, drop or close something."""
+        counted = {
+            name + "".join(f" {key}={value}" for key, value in labels): number
+            for (name, labels), number in sorted(counters.items())
+            if any(word in name for word in REFUSALS)
+        }
+        limits = {key: value for key, value in settings.REALTIME.items() if key != "NODE"}
+        return {"sockets": len(self._sockets), "limits": limits, "counted": counted}
 
     def _is_news(self, row: dict[str, Any]) -> bool:
         return self._written.get(row["id"]) != _changing(row)
@@ -118,9 +134,10 @@ def store(node: str, batch: Batch) -> bool:
     Others took it for dead then, and the rows of its earlier rounds are gone.
     """
     now = timezone.now()
-    was_known = bool(Node.objects.filter(id=node).update(seen_at=now))
+    known = Node.objects.filter(id=node)
+    was_known = bool(known.update(seen_at=now, report=batch.report))
     if not was_known:
-        Node.objects.create(id=node, started_at=now, seen_at=now)
+        Node.objects.create(id=node, started_at=now, seen_at=now, report=batch.report)
     _reap(now)
     for start in range(0, len(batch.closed), DELETE_MAX):
         Connection.objects.filter(id__in=batch.closed[start : start + DELETE_MAX]).delete()

@@ -144,6 +144,8 @@ class Node(models.Model):
     id = models.CharField(max_length=120, primary_key=True)
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+    # Its limits, and how often each was reached since it started.
+    report = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return self.id

@@ -121,6 +121,21 @@ def test_the_list_of_connections_costs_no_query_per_row(
         desk.get(reverse("admin:clients_connection_changelist"))
 
 
+def test_a_process_shows_its_limits_and_how_often_they_were_reached(
+    desk: Client, connection: Connection
+) -> None:
+    report = {
+        "sockets": 7,
+        "limits": {"SOCKETS_PER_USER": 10},
+        "counted": {"connections_refused_total limit=user": 41, "x_dropped_total": 1},
+    }
+    Node.objects.update(report=report)
+    assert ">42<" in desk.get(reverse("admin:clients_node_changelist")).content.decode()
+    page = desk.get(reverse("admin:clients_node_change", args=["node-a"])).content.decode()
+    assert "connections_refused_total limit=user: 41" in page
+    assert "SOCKETS_PER_USER: 10" in page
+
+
 def test_disconnect_reaches_the_process_that_has_the_socket(
     desk: Client,
     connection: Connection,

@@ -14,6 +14,7 @@ from commsite.clients import connections, queries
 from commsite.clients.connections import ConnectionTable, store
 from commsite.clients.models import ClientSession, Connection, Node
 from commsite.realtime.hub import hub
+from commsite.realtime.telemetry import count
 from tests.commsite.clients.logins import identity_of, pair_for, session_of, transport_of
 
 if TYPE_CHECKING:
@@ -176,6 +177,19 @@ async def test_a_session_with_a_live_socket_was_seen_just_now(
     await ClientSession.objects.aupdate(last_seen_at=long_ago)
     await table.write()
     assert (await ClientSession.objects.aget()).last_seen_at > timezone.now() - timedelta(minutes=1)
+
+
+async def test_a_process_reports_its_limits_and_what_they_cost(
+    table: ConnectionTable, socket: UserSocket
+) -> None:
+    count("connections_refused_total", limit="user")
+    count("something_else_total")
+    await table.write()
+    report = (await Node.objects.aget(id="node-a")).report
+    assert report["sockets"] == 1
+    assert report["limits"]["SOCKETS_PER_USER"] == 10
+    assert report["counted"]["connections_refused_total limit=user"] >= 1
+    assert not any("something_else" in name for name in report["counted"])
 
 
 async def test_writing_is_due_only_so_often(
