@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from django.conf import settings
 
 from tests.support.account import Account
 from tests.support.people import ADA
@@ -144,4 +145,5 @@ async def _log_in_by_form(origin: str, certificate: Certificate) -> str:
         }
         answer = await browser.post("/login/", data=form, headers={"Referer": f"{origin}/login/"})
         assert answer.status_code == 302, answer.text[:500]
-        return f"sessionid={browser.cookies['sessionid']}"
+        name = settings.SESSION_COOKIE_NAME
+        return f"{name}={browser.cookies[name]}"
