@@ -10,8 +10,8 @@ from presence.tracker.replica import Peer, Replica
 class Peers:
     """One run per name. A replica becomes known by its own heartbeat only, and is unknown again once it is removed.
 
-    For `down_s` after a removal a late heartbeat of the same run is not taken for a new acquaintance; after that
-    nothing of it is left.
+    For `down_s` after a goodbye (or after a later run of the same name came) a late heartbeat is not taken for a new
+    acquaintance; after that nothing of it is left. Of one that was silent for too long nothing is left at once.
     """
 
     def __init__(self, own: Replica, periods: Periods) -> None:
@@ -53,9 +53,12 @@ class Peers:
         peer = self._peers[replica] = Peer(replica, now, target)
         return peer
 
-    def remove(self, replica: Replica, now: float) -> None:
-        """Forgets a replica and what the others said of it."""
+    def depart(self, replica: Replica, now: float) -> None:
+        """The replica has ended and will say nothing new, though something old may still be on its way."""
         self._departed[replica] = now
+
+    def remove(self, replica: Replica) -> None:
+        """Forgets a replica and what the others said of it."""
         if self._peers.pop(replica, None) is not None:
             del self._names[replica.name]
         for peer in self:

@@ -133,7 +133,7 @@ class Tracker:
             self._peers.forgive(now - self.wake_at, now)
         for peer in self._peers.overdue(now):
             if self._peers.is_spent(peer, now):
-                self._remove(peer, now, diff)
+                self._remove(peer, diff)
             else:
                 peer.is_up = False
                 self._hide(peer, diff)
@@ -237,7 +237,8 @@ class Tracker:
         if not self._peers.may_meet(sender):
             return None
         if namesake := self._peers.namesake(sender):
-            self._remove(namesake, now, diff)
+            self._peers.depart(namesake.replica, now)
+            self._remove(namesake, diff)
         self.hasten(now)
         return self._peers.meet(sender, now, counter)
 
@@ -259,16 +260,16 @@ class Tracker:
             self._merge(peer, answer.delta, diff)
 
     def _on_goodbye(self, now: float, goodbye: Goodbye, diff: Diff) -> None:
+        self._peers.depart(goodbye.sender, now)
         peer = self._peers.get(goodbye.sender)
         if peer is None:
-            self._peers.remove(goodbye.sender, now)
             return
         self._merge(peer, goodbye.delta, diff)
         linger_s = min(goodbye.linger_s, self.periods.down_s)
         if linger_s > 0 and peer.is_up:
             peer.leaves_at = peer.leaves_at or now + linger_s
         else:
-            self._remove(peer, now, diff)
+            self._remove(peer, diff)
 
     # ---- What readers see ----------------------------------------------------------------------------
 
@@ -292,11 +293,11 @@ class Tracker:
             self.roster.drop(entries)
             diff.leave(entries)
 
-    def _remove(self, peer: Peer, now: float, diff: Diff) -> None:
+    def _remove(self, peer: Peer, diff: Diff) -> None:
         """Ends a replica for good: no trace of it stays (phoenix_pubsub issue 179)."""
         self._hide(peer, diff)
         self._state.forget(peer.replica)
-        self._peers.remove(peer.replica, now)
+        self._peers.remove(peer.replica)
 
     def _show(self, change: Change) -> Diff:
         self.roster.apply(change)
