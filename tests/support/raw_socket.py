@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -73,8 +74,6 @@ class RawSocket:
         link = socket.socket()
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         link.setblocking(False)
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(link, (address.hostname, address.port))
         self = cls(link)
         target = address.path + (f"?{address.query}" if address.query else "")
         lines = {
@@ -86,12 +85,16 @@ class RawSocket:
             **(headers or {}),
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        await self.send_bytes(f"GET {target} HTTP/1.1\r\n{head}\r\n".encode())
-        answer = (await self._read_until(b"\r\n\r\n")).decode()
-        status = int(answer.split(" ", 2)[1])
-        if status != 101:
-            self.close()
-            raise Refused(status, answer)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            async with asyncio.timeout(PATIENCE_S):
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(link, (address.hostname, address.port))
+                await self.send_bytes(f"GET {target} HTTP/1.1\r\n{head}\r\n".encode())
+                answer = (await self._read_until(b"\r\n\r\n")).decode()
+            if (status := int(answer.split(" ", 2)[1])) != 101:
+                raise Refused(status, answer)
+            undo.pop_all()
         return self
 
     async def send_bytes(self, data: bytes) -> None:
