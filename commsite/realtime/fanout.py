@@ -20,9 +20,11 @@ JOINED_BYTES = 64 * 1024
 HOLE_PATIENCE_S = 0.05
 """How long a hole may be just a slower thread before the database is asked."""
 HOLE_RETRIES = 5
+FAILED_PATIENCE_S = 5.0
+"""The longest pause between tries to read a history that cannot be read at all."""
 
-Fill = Callable[[str, int, int | None], Awaitable[list[Announcement]]]
-"""(topic, after, up to and including or None) -> what history holds between them."""
+Fill = Callable[[str, int, int | None], Awaitable[list[Announcement] | None]]
+"""(topic, after, up to and including or None) -> what history holds between them; None when it cannot be read now."""
 
 
 class Subscriber(Protocol):
@@ -70,9 +72,11 @@ class TopicState:
     """One topic in this process."""
 
     __slots__ = (
+        "failures",
         "groups",
         "holding",
         "intercepting",
+        "is_behind",
         "is_mending",
         "late",
         "name",
@@ -91,8 +95,10 @@ class TopicState:
         self.pending: list[Outgoing] = []
         self.pending_bytes = 0
         self.sequence: Sequence[Outgoing] | None = Sequence() if keeps_history else None
+        self.is_behind = False
         self.is_mending = False
         self.tries = 0
+        self.failures = 0
 
     @property
     def size(self) -> int:
@@ -126,6 +132,9 @@ class Fanout:
         state = self.topics.get(name)
         if state is not None and state.sequence is not None:
             self._queue_all(state, state.sequence.baseline(seq))
+            if state.is_behind:
+                state.is_behind = False
+                self._start(self._catch_up(state, None))
 
     def hold_again(self, name: str, subscriber: Subscriber) -> bool:
         """True when more arrived during the hold than could be kept.
@@ -328,24 +337,41 @@ class Fanout:
 
     async def _catch_up(self, state: TopicState, upto: int | None) -> None:
         sequence = state.sequence
-        if sequence is None or sequence.last is None:
+        if sequence is None:
+            return
+        if sequence.last is None:
+            state.is_behind = True  # whoever reads history just now may have read it too early
             return
         count("history_holes_total")
         before = sequence.last
-        for announcement in await self._fill(state.name, before, upto):
+        found = await self._fill(state.name, before, upto)
+        if found is None:
+            state.failures += 1
+            delay_s = min(FAILED_PATIENCE_S, HOLE_PATIENCE_S * 2**state.failures)
+            asyncio.get_running_loop().call_later(delay_s, self._retry, state, upto)
+            return
+        state.failures = 0
+        for announcement in found:
             if announcement.seq is not None:
                 self._queue_all(state, sequence.offer(announcement.seq, Outgoing(announcement)))
+        self._judge_hole(state, sequence, before)
+
+    def _judge_hole(self, state: TopicState, sequence: Sequence[Outgoing], before: int) -> None:
         hole = sequence.hole
         # Only a hole that the database itself did not fill counts as a try; under an outage new ones come all the time.
         state.tries = state.tries + 1 if hole is not None and hole[0] == before else 0
         if hole is None or state.is_mending:
             return
-        if state.tries <= HOLE_RETRIES:
-            self._mend_later(state, HOLE_PATIENCE_S * 2**state.tries)
-        else:
+        if state.tries > HOLE_RETRIES:
             count("history_holes_given_up_total")
             state.tries = 0
             self._queue_all(state, sequence.skip_to(hole[1]))
+        if sequence.hole is not None:
+            self._mend_later(state, HOLE_PATIENCE_S * 2**state.tries)
+
+    def _retry(self, state: TopicState, upto: int | None) -> None:
+        if self.topics.get(state.name) is state:
+            self._start(self._catch_up(state, upto))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

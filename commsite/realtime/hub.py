@@ -54,8 +54,8 @@ def node_name() -> str:
     return f"{network.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
 
 
-async def fill_from_history(topic: str, after: int, upto: int | None) -> list[Announcement]:
-    """Reads must events of a topic from the database, as announcements."""
+async def fill_from_history(topic: str, after: int, upto: int | None) -> list[Announcement] | None:
+    """Reads must events of a topic from the database, as announcements; None when it cannot be read now."""
     parsed = Topic.parse(topic)
     reader = history_of(parsed.kind)
     if reader is None:
@@ -64,7 +64,7 @@ async def fill_from_history(topic: str, after: int, upto: int | None) -> list[An
         facts = await in_thread(reader, parsed.id, after, HISTORY_MAX if upto is None else upto)
     except Exception:
         logger.exception("history of %s could not be read", topic)
-        return []
+        return None
     return [as_announcement(topic, fact) for fact in facts]
 
 

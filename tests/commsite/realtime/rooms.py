@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -14,6 +14,9 @@ from commsite.realtime.errors import PushError, StopChannel
 from commsite.realtime.history_channel import HistoryChannel
 from commsite.realtime.registry import Delivery, Fact
 from commsite.realtime.schema import Payload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Say(Payload):
@@ -139,7 +142,11 @@ class SlowRoomChannel(RoomChannel):
 class QuietRoomChannel(RoomChannel):
     """Intercepts: secrets stay, names are shouted."""
 
-    intercept = {"secret": "on_secret", "name": "on_name", "told": "on_told"}
+    intercept: ClassVar[Mapping[str, str]] = {
+        "secret": "on_secret",
+        "name": "on_name",
+        "told": "on_told",
+    }
 
     def on_secret(self, payload: Any) -> None:
         return None

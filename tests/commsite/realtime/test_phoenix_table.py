@@ -248,7 +248,9 @@ async def test_a_push_with_a_stale_join_ref_is_dropped_without_a_word(
     assert len(client.seen) == 1
 
 
-async def test_a_push_to_what_was_not_joined_is_unmatched_with_a_null_join_ref(connect: Connect) -> None:
+async def test_a_push_to_what_was_not_joined_is_unmatched_with_a_null_join_ref(
+    connect: Connect,
+) -> None:
     client = connect()
     client.send("4", "5", "room:1", "say", {"text": "hi"})
     (frame,) = client.seen
@@ -342,13 +344,20 @@ async def test_refs_come_back_as_they_were_written(connect: Connect, ref: Any) -
     client.send(ref, ref, "room:1", "phx_join", {})
     client.send(ref, ref, "room:1", "say", {"text": "hi"})
     client.send(ref, ref, "room:1", "phx_leave", {})
-    assert [frame.event for frame in client.seen] == ["phx_reply", "phx_reply", "phx_reply", "phx_close"]
+    assert [frame.event for frame in client.seen] == [
+        "phx_reply",
+        "phx_reply",
+        "phx_reply",
+        "phx_close",
+    ]
     for body, _ in client.transport.messages:
         written = json.dumps(ref)
         assert body.decode().startswith(f"[{written},{written},")
 
 
-async def test_a_join_with_null_refs_makes_a_channel_that_only_null_reaches(connect: Connect) -> None:
+async def test_a_join_with_null_refs_makes_a_channel_that_only_null_reaches(
+    connect: Connect,
+) -> None:
     client = connect()
     client.send(None, "1", "room:1", "phx_join", {})
     client.send("1", "2", "room:1", "say", {"text": "hi"})

@@ -22,9 +22,7 @@ def shown() -> list[tuple[str, str]]:
     page = (HERE / "docs/protocol.md").read_text()
     fences = re.findall(r"```frames(?: v1)?\n(.*?)```", page, re.DOTALL)
     sides = {"→": "client", "←": "server"}
-    return [
-        (sides[line[0]], line[2:]) for fence in fences for line in fence.strip().splitlines()
-    ]
+    return [(sides[line[0]], line[2:]) for fence in fences for line in fence.strip().splitlines()]
 
 
 def test_the_page_shows_the_story_of_the_vectors_and_nothing_else() -> None:
