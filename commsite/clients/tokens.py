@@ -6,6 +6,7 @@ because one of the two who hold it stole it (RFC 9700 §4.14.2).
 """
 
 import logging
+import time
 from datetime import datetime
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from django.utils import timezone
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 
-from commsite.clients import queries
+from commsite.clients import queries, signed_claims
 from commsite.clients.models import ClientSession
 from commsite.clients.revocation import Revocations
 from commsite.realtime.auth import Identity
@@ -73,6 +74,17 @@ def read(encoded: str, *kinds: type[simplejwt.Token]) -> Claims:
     """
     if not encoded or len(encoded) > MAX_TOKEN_CHARS:
         raise PushError("bad_credentials")
+    ours = signed_claims.read(encoded, time.time())
+    if ours is not None and any(ours.token_type == kind.token_type for kind in kinds):
+        identity = Identity(
+            user_id=int(ours.sub),
+            username=ours.username,
+            session_id=ours.sid,
+            token_version=ours.ver,
+            expires_at=ours.exp,
+            is_staff=ours.staff,
+        )
+        return Claims(identity, ours.token_type, ours.jti)
     for kind in kinds:
         try:
             return _claims(kind(encoded))  # type: ignore[arg-type]  # simplejwt hints a Token here

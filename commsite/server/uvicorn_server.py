@@ -1,6 +1,7 @@
 """uvicorn as `manage.py serve` runs it: our WebSocket protocol, a drain before the end, handshakes with a deadline."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 BACKLOG = 4096
 GRACE_S = 5
+COLLECT_AFTER = 10_000
 TICKS_PER_S = 10
 
 
@@ -62,6 +64,16 @@ def listening_socket(host: str, port: int, *, is_shared: bool) -> socket.socket:
     return bound
 
 
+def spare_the_collector() -> None:
+    """Lets the garbage collector look at what comes and goes, not at the program itself, and less often.
+
+    Measured on a storm of connections: a fifth of the time went into looking at Django's modules again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
+
+
 class SiteServer(uvicorn.Server):
     """Drains at the first signal and exits at the end of it; a second signal exits at once."""
 
@@ -76,6 +88,7 @@ class SiteServer(uvicorn.Server):
         """Remembers the loop, for signals arrive outside of it."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        spare_the_collector()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Starts the drain, or ends at once when it runs already."""
