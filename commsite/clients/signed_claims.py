@@ -8,6 +8,7 @@ what is wrong). A reconnect storm is why: the library's reading was a third of t
 import base64
 import binascii
 import hmac
+from typing import Annotated
 
 import msgspec
 from django.conf import settings
@@ -24,7 +25,7 @@ class SignedClaims(msgspec.Struct, frozen=True):
     token_type: str
     exp: float
     jti: str
-    sub: str
+    sub: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}$")]
     sid: str
     ver: int
     username: str
