@@ -33,7 +33,8 @@ from conversation.schema import (
 )
 
 ROWS_AT_HOME = 100
-ROWS_BESIDE = 40
+# As many as REST lists on a page: what is listed there and not here is new to the page.
+ROWS_BESIDE = 50
 GROUP = timedelta(minutes=5)
 
 

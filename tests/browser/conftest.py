@@ -8,13 +8,13 @@ import pytest
 from playwright.async_api import async_playwright
 
 from tests.support.browser import ARGUMENTS, EXECUTABLE, Visitor
+from tests.support.server import Site, copy_database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from playwright.async_api import Browser
-
-    from tests.support.server import Site
 
 
 class Visit(Protocol):
@@ -22,6 +22,15 @@ class Visit(Protocol):
 
     async def __call__(self, site: Site, **profile: Any) -> Visitor:
         """Opens a browser profile; `profile` as for Playwright's `new_context`."""
+
+
+@pytest.fixture(scope="module")
+def shared_site(seeded_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One site for the tests of a file that do nothing to it but talk."""
+    folder = tmp_path_factory.mktemp("shared")
+    url = copy_database(seeded_database, folder / "site.sqlite3")
+    with Site(database_url=url, folder=folder) as site:
+        yield site
 
 
 @pytest.fixture

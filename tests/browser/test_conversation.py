@@ -12,7 +12,7 @@ from tests.support.people import ADA, GRACE
 if TYPE_CHECKING:
     from tests.browser.conftest import Visit
     from tests.conftest import StartSite
-    from tests.support.server import ServerKind
+    from tests.support.server import ServerKind, Site
 
 
 async def test_two_people_see_each_others_messages_at_once(
@@ -28,7 +28,27 @@ async def test_two_people_see_each_others_messages_at_once(
     await expect(ada.message("And twice as much.")).to_be_visible(timeout=2_000)
     for visitor in (ada, grace):
         await visitor.sees("Can you read this?", "At once.", "And twice as much.")
+        await expect(visitor.page.locator(".new-divider")).to_have_count(0)
     assert await ada.seqs() == await grace.seqs()
+
+
+async def test_what_came_while_one_was_away_stands_under_a_divider(
+    start_site: StartSite, visit: Visit
+) -> None:
+    site = start_site()
+    ada, grace = await visit(site), await visit(site)
+    await ada.enter(ADA)
+    await grace.enter(GRACE)
+    await ada.page.goto(f"{site.url}/")
+    row = ada.page.locator("[data-conversation]")
+    await expect(row).not_to_have_attribute("data-unread", "")
+    await grace.say("for later", "and more")
+    await expect(row).to_have_attribute("data-unread", "")
+    await ada.open()
+    await expect(ada.page.locator(".new-divider")).to_have_text("2 new messages")
+    await expect(ada.page.locator(".new-divider + .message")).to_contain_text("for later")
+    await ada.say("read it")
+    await expect(ada.page.locator(".new-divider")).to_have_count(0)
 
 
 async def test_an_outage_loses_and_repeats_nothing(start_site: StartSite, visit: Visit) -> None:
@@ -160,8 +180,8 @@ async def test_a_reader_who_has_scrolled_up_stays_and_is_told(
     await expect(ada.page).to_have_title("Demo · Commsite")
 
 
-async def test_what_is_written_is_shown_and_never_run(start_site: StartSite, visit: Visit) -> None:
-    site = start_site()
+async def test_what_is_written_is_shown_and_never_run(shared_site: Site, visit: Visit) -> None:
+    site = shared_site
     ada, grace = await visit(site), await visit(site)
     await ada.enter(ADA)
     await grace.enter(GRACE)
@@ -200,8 +220,8 @@ async def test_a_new_conversation_appears_for_whoever_was_added(
     await grace.sees("Shall we build one?")
 
 
-async def test_a_page_without_script_reads_and_writes(start_site: StartSite, visit: Visit) -> None:
-    site = start_site()
+async def test_a_page_without_script_reads_and_writes(shared_site: Site, visit: Visit) -> None:
+    site = shared_site
     ada = await visit(site, java_script_enabled=False)
     await ada.log_in(ADA)
     await ada.page.locator(".conversation-link", has_text="Demo").click()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Visit
     from tests.conftest import StartSite
     from tests.support.browser import Visitor
+    from tests.support.server import Site
 
 AXE = (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text()
 PAGES = {
@@ -36,10 +37,8 @@ async def findings(visitor: Visitor) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_has_a_serious_finding(
-    start_site: StartSite, visit: Visit, scheme: str
-) -> None:
-    site = start_site()
+async def test_no_page_has_a_serious_finding(shared_site: Site, visit: Visit, scheme: str) -> None:
+    site = shared_site
     ada = await visit(site, color_scheme=scheme, reduced_motion="reduce")
     await ada.page.goto(f"{site.url}/login/")
     found = await findings(ada)
@@ -64,8 +63,8 @@ async def test_no_page_has_a_serious_finding(
     assert found == []
 
 
-async def test_signing_in_and_writing_need_no_mouse(start_site: StartSite, visit: Visit) -> None:
-    site = start_site()
+async def test_signing_in_and_writing_need_no_mouse(shared_site: Site, visit: Visit) -> None:
+    site = shared_site
     ada, grace = await visit(site), await visit(site)
     await grace.enter(GRACE)
     page, press = ada.page, ada.page.keyboard.press
@@ -117,8 +116,8 @@ async def test_messages_are_walked_and_answered_by_keys(
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-async def test_the_focus_survives_what_others_say(start_site: StartSite, visit: Visit) -> None:
-    site = start_site()
+async def test_the_focus_survives_what_others_say(shared_site: Site, visit: Visit) -> None:
+    site = shared_site
     ada, grace = await visit(site), await visit(site)
     await ada.enter(ADA)
     await grace.enter(GRACE)
@@ -130,8 +129,8 @@ async def test_the_focus_survives_what_others_say(start_site: StartSite, visit: 
     await expect(focused).to_have_attribute("data-key", str(key))
 
 
-async def test_messages_of_others_are_read_out(start_site: StartSite, visit: Visit) -> None:
-    site = start_site()
+async def test_messages_of_others_are_read_out(shared_site: Site, visit: Visit) -> None:
+    site = shared_site
     ada, grace = await visit(site), await visit(site)
     await ada.enter(ADA)
     await grace.enter(GRACE)
@@ -143,8 +142,8 @@ async def test_messages_of_others_are_read_out(start_site: StartSite, visit: Vis
 
 
 @pytest.mark.parametrize("width", [360, 390, 1024, 1440])
-async def test_no_page_scrolls_sideways(start_site: StartSite, visit: Visit, width: int) -> None:
-    site = start_site()
+async def test_no_page_scrolls_sideways(shared_site: Site, visit: Visit, width: int) -> None:
+    site = shared_site
     ada = await visit(site, viewport={"width": width, "height": 740})
     await ada.page.goto(f"{site.url}/login/")
     too_wide = {"login": await ada.overflow_px()}
@@ -162,9 +161,9 @@ async def test_no_page_scrolls_sideways(start_site: StartSite, visit: Visit, wid
 
 
 async def test_the_first_paint_of_a_conversation_stays_where_it_is(
-    start_site: StartSite, visit: Visit
+    shared_site: Site, visit: Visit
 ) -> None:
-    site = start_site()
+    site = shared_site
     ada = await visit(site)
     await ada.enter(ADA)
     await ada.context.add_init_script(

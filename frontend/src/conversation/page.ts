@@ -150,6 +150,7 @@ class ConversationPage {
       );
     }
     this.#others.said(this.#start.conversation.id, message);
+    if (this.#isWatching()) this.#dividerSeq = message.seq;
     this.#draw();
     this.#noteRead();
   }
@@ -276,6 +277,12 @@ class ConversationPage {
   #moved(): void {
     if (this.#scroller.above < HISTORY_AHEAD_PX) void this.#fetchHistory();
     this.#noteRead();
+  }
+
+  /** Whether the reader sees messages as they come, so that none of them needs to be called new. */
+  #isWatching(): boolean {
+    const hasDivider = this.#list.rows.some(({ kind }) => kind === "new");
+    return !document.hidden && this.#scroller.isAtEnd && !hasDivider;
   }
 
   #visibilityChanged(): void {
