@@ -136,19 +136,23 @@ class Fanout:
                 state.is_behind = False
                 self._start(self._catch_up(state, None))
 
-    def hold_again(self, name: str, subscriber: Subscriber) -> bool:
-        """True when more arrived during the hold than could be kept.
+    def hold_again(self, name: str, subscriber: Subscriber, floor: int) -> bool:
+        """True when history must be read again, from `floor` on, before the hold may end.
 
-        The hold begins anew, history must be read again.
+        Either more arrived during the hold than could be kept, or another join, which has read history later, has
+        set the baseline beyond `floor`: what lies between was released to nobody.
         """
         state = self.topics.get(name)
         if state is not None and state.pending:
             self._flush_topic(state)
         held = state.holding.get(subscriber) if state is not None else None
-        if state is None or held is None or not held.is_overrun:
+        if state is None or held is None:
             return False
-        state.holding[subscriber] = Held()
-        return True
+        if held.is_overrun:
+            state.holding[subscriber] = Held()
+            return True
+        start = state.sequence.start if state.sequence is not None else None
+        return start is not None and floor < start
 
     def release(self, name: str, subscriber: Subscriber, floor: int | None = None) -> bool:
         """Ends the hold: delivers what came meanwhile, but for must events up to `floor` (the history it has read).

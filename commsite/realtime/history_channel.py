@@ -80,7 +80,7 @@ class HistoryChannel(Channel):
             for fact in self._replay:
                 await self.outbox.when_clear()
                 self.push(fact.event, fact.payload)
-            if not fanout.hold_again(topic, self):
+            if not fanout.hold_again(topic, self, self._floor):
                 break
             replayed = await in_thread(self.replay, self._floor, REPLAY_LIMIT)
             if replayed is None:

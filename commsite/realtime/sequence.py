@@ -11,19 +11,23 @@ T = TypeVar("T")
 
 
 class Sequence(Generic[T]):
-    """The order keeper of one topic. `last` is the last released seq, None before the baseline."""
+    """The order keeper of one topic. `last` is the last released seq, None before the baseline.
 
-    __slots__ = ("_offered", "_waiting", "last")
+    `start` is the baseline: what is up to it was released to nobody.
+    """
+
+    __slots__ = ("_offered", "_waiting", "last", "start")
 
     def __init__(self) -> None:
         self.last: int | None = None
+        self.start: int | None = None
         self._offered = 0  # breaks ties, so that items are never compared
         self._waiting: list[tuple[int, int, T]] = []
 
     def baseline(self, seq: int) -> list[T]:
         """Says that everything up to `seq` is history. Returns what may go out now; later calls change nothing."""
         if self.last is None:
-            self.last = seq
+            self.last = self.start = seq
         return self._release()
 
     def offer(self, seq: int, item: T) -> list[T]:
