@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -91,6 +90,17 @@ async def hub() -> AsyncIterator[Hub]:
     await own.stop()
 
 
+@pytest_asyncio.fixture
+async def site_hub() -> AsyncIterator[Hub]:
+    """The process's own hub, which consumers and long-poll use, started on this test's loop."""
+    own = hub_module.hub
+    await own.start()
+    yield own
+    for socket in own.sockets():
+        own.remove(socket, 1006)
+    await own.stop()
+
+
 @pytest.fixture
 def connect(hub: Hub) -> Connect:
     """`connect(user_id=2)`: a client of this test's hub."""
@@ -102,8 +112,3 @@ def tick(hub: Hub, times: int = 1) -> None:
     for _ in range(times):
         for action in hub.wheel.advance():
             action()
-
-
-def current_loop() -> asyncio.AbstractEventLoop:
-    """The loop of the running test."""
-    return asyncio.get_running_loop()
