@@ -7,6 +7,7 @@ Verifying a credential is the business of an app above (ASGI middleware); it lea
 import base64
 import binascii
 import ipaddress
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -18,6 +19,9 @@ SUBPROTOCOL = "phoenix"
 BEARER_PREFIX = "base64url.bearer.phx."
 AUTH_HEADER = b"x-phoenix-authtoken"
 FORWARDED_FOR = b"x-forwarded-for"
+
+ADDRESSES = 4096
+"""How many addresses are remembered in their parsed form."""
 
 CredentialKind = Literal["bearer", "ticket", "token", "cookie"]
 
@@ -73,9 +77,17 @@ def header(scope: dict[str, Any], name: bytes) -> str | None:
     return None
 
 
+QUERY = "commsite.query"
+"""Where a scope keeps its parsed query."""
+
+
 def query(scope: dict[str, Any]) -> list[tuple[str, str]]:
     """The query as pairs in their order; empty segments are tolerated (phoenix.js leaves them)."""
-    return parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    pairs: list[tuple[str, str]] | None = scope.get(QUERY)
+    if pairs is None:
+        text = scope.get("query_string", b"").decode("latin-1")
+        pairs = scope[QUERY] = parse_qsl(text, keep_blank_values=True)
+    return pairs
 
 
 def parameters(scope: dict[str, Any]) -> dict[str, Any]:
@@ -227,6 +239,7 @@ def address_of(scope: dict[str, Any]) -> str:
     return peer
 
 
+@lru_cache(maxsize=ADDRESSES)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An address; one of IPv4 that came through an IPv6 socket is of IPv4."""
     try:
@@ -244,6 +257,7 @@ def _is_trusted(address: str) -> bool:
     )
 
 
+@lru_cache(maxsize=ADDRESSES)
 def limit_key(address: str) -> str:
     """What per-address limits count by: an IPv4 address, or the /64 of an IPv6 one."""
     parsed = _address(address)
@@ -251,4 +265,4 @@ def limit_key(address: str) -> str:
         return address
     if parsed.version == 4:
         return str(parsed)
-    return str(ipaddress.ip_network(f"{parsed.exploded.partition('%')[0]}/64", strict=False))
+    return str(ipaddress.IPv6Network((int(parsed), 64), strict=False))

@@ -105,7 +105,10 @@ async def refuse(scope: dict[str, Any], send: Any, refused: Refused) -> None:
 
 
 class Handshakes:
-    """Middleware around authentication: origins first, then how many handshakes an address has under way, and how long."""
+    """Middleware around authentication: origins first, then how many handshakes an address has under way.
+
+    And how long one may take.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
