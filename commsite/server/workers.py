@@ -45,6 +45,9 @@ class Workers:
         if not self._is_ending:
             logger.error("worker %s ended with %s; starting another", worker.pid, worker.returncode)
             time.sleep(RESTART_PAUSE_S)
+        if (
+            not self._is_ending
+        ):  # a signal may have come during the pause: nobody would tell the new one
             self._running.append(self._start())
 
     def _end(self, sig: int, frame: FrameType | None) -> None:

@@ -15,7 +15,7 @@ from commsite.realtime.hub import Hub
 from commsite.realtime.topic import shard_of
 from tests.commsite.realtime import rooms
 from tests.support.memory_layer import MemoryLayer
-from tests.support.socket_client import SocketClient, settle
+from tests.support.socket_client import Frame, SocketClient, settle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -62,6 +62,10 @@ async def beacon(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tell(client: SocketClient, topic: str, n: int) -> None:
     rooms.announce(client.socket.channels[topic], "told", b'{"n":%d}' % n)
+
+
+def told(n: int) -> Callable[[Frame], bool]:
+    return lambda frame: frame.payload == {"n": n}
 
 
 async def two_in(hubs: list[Hub], topic: str) -> tuple[SocketClient, SocketClient]:
@@ -204,7 +208,7 @@ async def test_a_beacon_in_time_is_no_gap(hubs: list[Hub], monkeypatch: pytest.M
     monkeypatch.setattr(hubs[1], "on_missed", missed.append)
     for n in range(3):
         tell(first, "room:1", n)
-        await second.until(lambda frame, n=n: frame.payload == {"n": n})
+        await second.until(told(n))
         await beacon(hubs[0], monkeypatch)
         await settle()
     assert missed == []

@@ -10,6 +10,7 @@ import pytest
 from commsite.realtime.envelope import Binary, Push
 from commsite.realtime.json_codec import JSON_V1
 from commsite.realtime.rate import ABUSE
+from commsite.realtime.registry import Delivery
 from tests.commsite.realtime import rooms
 from tests.support.socket_client import Frame, settle
 
@@ -285,7 +286,7 @@ async def test_an_intercepted_event_keeps_its_delivery_class(connect: Connect) -
             "name",
             b'{"name":"%b"}' % name.encode(),
             key="k",
-            delivery=rooms.Delivery.STATE,
+            delivery=Delivery.STATE,
         )
     await settle()
     client.transport.clear()

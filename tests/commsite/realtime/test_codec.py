@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commsite.realtime import binary_codec
-from commsite.realtime.codec import for_version
+from commsite.realtime.codec import Codec, for_version
 from commsite.realtime.envelope import Binary, wire
 from commsite.realtime.errors import CloseCode, SocketError
 from commsite.realtime.json_codec import JSON_V1, JSON_V2
 from tests.support.socket_client import unframed
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "frames.json").read_text())
-CODECS = {"1.0.0": JSON_V1, "2.0.0": JSON_V2}
+CODECS: dict[str, Codec] = {"1.0.0": JSON_V1, "2.0.0": JSON_V2}
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 SHORT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)

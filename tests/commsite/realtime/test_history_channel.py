@@ -165,7 +165,7 @@ async def test_a_long_replay_waits_for_a_slow_client_and_loses_nothing(
             client.transport.clog()
             asyncio.get_running_loop().call_soon(client.transport.clear)
 
-    client.transport.write = client.socket.outbox.write = slow  # type: ignore[assignment]
+    client.transport.write = client.socket.outbox.write = slow
     await client.join(TOPIC, {"since": 0})
     await client.until(lambda frame: frame.payload.get("n") == 300)
     assert view(client, 0) == list(range(301))

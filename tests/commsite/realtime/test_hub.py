@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -298,7 +299,7 @@ async def test_a_drain_refuses_newcomers_and_closes_all_in_batches(
         pauses.append(seconds)
         closed.append(sum(client.transport.closed is not None for client in clients))
 
-    monkeypatch.setattr(hub_module.asyncio, "sleep", pause)
+    monkeypatch.setattr(asyncio, "sleep", pause)
     await hub.drain()
     monkeypatch.undo()
     assert closed == [2, 4]

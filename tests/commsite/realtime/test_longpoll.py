@@ -67,14 +67,15 @@ async def request(
     elif context is not None:
         scope["client_context"] = context
     half = len(body) // 2
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"type": "http.request", "body": body[:half], "more_body": True},
         {"type": "http.request", "body": body[half:]},
     ]
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return parts.pop(0) if parts else {"type": "http.disconnect"}
+        gone: dict[str, Any] = {"type": "http.disconnect"}
+        return parts.pop(0) if parts else gone
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)

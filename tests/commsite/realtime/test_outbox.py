@@ -120,7 +120,7 @@ async def test_clearing_stops_when_the_transport_clogs_again() -> None:
         if len(rig.sent) == 2:
             rig.transport.clog()
 
-    rig.transport.send = full_after_two  # type: ignore[method-assign]
+    rig.transport.send = full_after_two  # type: ignore[method-assign, assignment]
     rig.transport.clear()
     assert rig.sent == ["a", "b"]
     rig.put("e")

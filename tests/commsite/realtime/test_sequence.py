@@ -46,7 +46,7 @@ def test_any_offers_lead_to_an_ordered_run_without_gap_or_repeat(
             released += sequence.baseline(start)
         released += sequence.offer(seq, seq)
     released += sequence.baseline(start)
-    expected = []
+    expected: list[int] = []
     while start + len(expected) + 1 in offers:
         expected.append(start + len(expected) + 1)
     assert released == expected
