@@ -46,7 +46,8 @@ const v2 = (vector: Vector): boolean => vector.vsn === "2.0.0";
 // A client writes no extra elements, no white space and no null, though the server reads them.
 const canonical = (vector: Vector): boolean =>
   (vector.means.payload !== null || vector.hex !== undefined) &&
-  (vector.text === undefined || vector.text === JSON.stringify(JSON.parse(vector.text).slice(0, 5)));
+  (vector.text === undefined ||
+    vector.text === JSON.stringify(JSON.parse(vector.text).slice(0, 5)));
 
 for (const vector of vectors.from_client.filter(v2).filter(canonical)) {
   test(`phoenix.js writes: ${vector.name}`, () => {
