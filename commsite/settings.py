@@ -337,6 +337,8 @@ STORAGES = {
 }
 SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_USE_FINDERS = DEBUG
+# Vite names these files after their content: a browser that has one need never ask again.
+SERVESTATIC_IMMUTABLE_FILE_TEST = r"^/static/assets/"
 SERVESTATIC_IMMUTABLE_FILE_TEST = r"^.+/assets/.+-[0-9A-Za-z_-]{8}\.\w+$"  # as Vite names them
 DJANGO_VITE = {
     "default": {
