@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
-from presence.tracker.gossip import Heartbeat, TransferAnswer, TransferRequest
+from presence.tracker.gossip import Heartbeat
 from presence.tracker.periods import Periods
 from presence.tracker.replica import Replica
-from presence.tracker.state import State
 from tests.presence.tracker.cluster import PERIODS, TOPIC, Cluster
-from tests.presence.tracker.test_state import come
 
 
 @pytest.fixture
@@ -160,6 +156,48 @@ def test_a_late_heartbeat_of_the_earlier_run_does_not_bring_it_back(cluster: Clu
     assert cluster.seen("b") == set()
 
 
+def test_a_newcomer_does_not_take_an_earlier_run_for_the_later_one(cluster: Cluster) -> None:
+    cluster.run(PERIODS.broadcast_s)
+    old = cluster.heartbeats("a")[-1]
+    cluster.kill("a")
+    cluster.start("a")
+    cluster.track("a", "ada")
+    cluster.start("d")
+    cluster.periods_pass(2)
+
+    outcome = cluster.trackers["d"].on_message(cluster.now, old)
+
+    assert not outcome.diff
+    assert cluster.seen("d") == {"ada"}
+
+
+def test_one_that_comes_back_is_answered_soon_and_not_after_the_long_silence() -> None:
+    cluster = Cluster("a", "b", periods=Periods(broadcast_s=1.0, max_silent_periods=4, down_s=8.0))
+    cluster.track("a", "ada")
+    cluster.track("b", "grace")
+    cluster.periods_pass(2)
+    cluster.split("a", "b")
+    cluster.run(12.0)
+    cluster.heal()
+    a, b = cluster.trackers["a"], cluster.trackers["b"]
+    a._broadcast_at, a._silent = cluster.now, 4
+    b._broadcast_at, b._silent = cluster.now + 1.0, 0
+
+    cluster.run(2 * cluster.periods.jitter_s + 0.05)
+
+    assert cluster.seen("a") == cluster.seen("b") == {"ada", "grace"}
+
+
+def test_what_the_others_said_of_one_who_is_gone_is_forgotten_too(cluster: Cluster) -> None:
+    a = cluster.trackers["a"].replica
+    assert any(a in peer.clock for peer in cluster.trackers["b"]._peers)
+
+    cluster.stop("a")
+    cluster.settle()
+
+    assert not any(a in peer.clock for peer in cluster.trackers["b"]._peers)
+
+
 def test_a_clock_set_back_between_two_runs_does_not_shut_the_later_one_out(
     cluster: Cluster,
 ) -> None:
@@ -200,87 +238,6 @@ def test_a_split_shorter_than_the_down_period_tells_readers_nothing(cluster: Clu
     cluster.periods_pass(2)
 
     assert cluster.joins_and_leaves("b") == [("join", "ada")]
-
-
-def test_a_lost_heartbeat_is_noticed_by_the_next_clock_and_asked_for_at_once(
-    cluster: Cluster,
-) -> None:
-    cluster.track("a", "ada")
-    cluster.split("a", "bc")
-    cluster.periods_pass(1)
-    cluster.heal()
-    cluster.sent.clear()
-
-    cluster.run(PERIODS.broadcast_s + PERIODS.jitter_s)
-
-    assert cluster.seen("b") == {"ada"}
-    assert {(ask.sender.name, ask.to.name) for ask in cluster.requests()} == {
-        ("b", "a"),
-        ("c", "a"),
-    }
-
-
-def test_requests_after_a_loss_are_spread_over_the_jitter(cluster: Cluster) -> None:
-    cluster.track("a", "ada")
-    cluster.split("a", "bc")
-    cluster.periods_pass(1)
-    cluster.heal()
-    beat = Heartbeat(cluster.trackers["a"].replica, 10_000, cluster.trackers["a"].clock())
-
-    for chance, name in ((0.0, "b"), (0.5, "c")):
-        tracker = cluster.trackers[name]
-        tracker._random = itertools.repeat(chance).__next__
-        tracker.on_message(cluster.now, beat)
-        assert tracker._ask_at == cluster.now + chance * PERIODS.jitter_s
-
-
-def test_nobody_is_asked_again_while_the_answer_may_be_on_its_way(cluster: Cluster) -> None:
-    cluster.track("a", "ada")
-    cluster.split("a", "bc")
-    cluster.periods_pass(1)
-    cluster.heal()
-    beat = Heartbeat(cluster.trackers["a"].replica, 10_000, cluster.trackers["a"].clock())
-    tracker = cluster.trackers["b"]
-    tracker.on_message(cluster.now, beat)
-    at = cluster.now + PERIODS.jitter_s
-
-    asked = tracker._ask(at)
-    tracker.on_message(at + 0.01, beat)
-
-    assert [type(message).__name__ for message in asked] == ["TransferRequest"]
-    assert tracker._ask_at >= at + PERIODS.retry_s
-    assert len(tracker._ask(tracker._ask_at)) == 1
-
-
-def test_when_a_peer_does_not_answer_somebody_else_who_knows_is_asked(cluster: Cluster) -> None:
-    cluster.track("a", "ada")
-    cluster.cut = {("a", "c")}
-    cluster.periods_pass(1)
-    cluster.cut = {("c", "a"), ("a", "c")}
-
-    cluster.periods_pass(2)
-
-    assert cluster.seen("c") == {"ada"}
-
-
-def test_what_is_for_somebody_else_and_our_own_echo_change_nothing(cluster: Cluster) -> None:
-    cluster.track("a", "ada")
-    cluster.periods_pass(1)
-    tracker = cluster.trackers["b"]
-    clock, listed = tracker.clock(), cluster.listed("b")
-    ada = come(State(Replica("a", 1)), "ada")
-    a, b, c = (cluster.trackers[name].replica for name in "abc")
-
-    for message in (
-        cluster.heartbeats("b")[-1],
-        TransferAnswer(a, c, ada),
-        TransferRequest(a, c, {b: 0}),
-    ):
-        outcome = tracker.on_message(cluster.now, message)
-        assert not outcome.diff
-        assert not outcome.messages
-
-    assert (tracker.clock(), cluster.listed("b")) == (clock, listed)
 
 
 def test_a_process_that_was_stopped_for_a_while_does_not_take_the_others_for_dead(

@@ -1,0 +1,132 @@
+"""What was lost is asked for: of whom, when, and how often."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from presence.tracker.gossip import Heartbeat, TransferAnswer, TransferRequest
+from presence.tracker.replica import Peer, Replica
+from presence.tracker.state import State
+from tests.presence.tracker.cluster import PERIODS, Cluster
+from tests.presence.tracker.test_state import come
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    """Three processes that know each other; what was sent so far is forgotten."""
+    cluster = Cluster("a", "b", "c")
+    cluster.periods_pass(2)
+    cluster.sent.clear()
+    return cluster
+
+
+def test_a_lost_heartbeat_is_noticed_by_the_next_clock_and_asked_for_at_once(
+    cluster: Cluster,
+) -> None:
+    cluster.track("a", "ada")
+    cluster.split("a", "bc")
+    cluster.periods_pass(1)
+    cluster.heal()
+    cluster.sent.clear()
+
+    cluster.run(PERIODS.broadcast_s + PERIODS.jitter_s)
+
+    assert cluster.seen("b") == {"ada"}
+    assert {(ask.sender.name, ask.to.name) for ask in cluster.requests()} == {
+        ("b", "a"),
+        ("c", "a"),
+    }
+
+
+def test_requests_after_a_loss_are_spread_over_the_jitter(cluster: Cluster) -> None:
+    cluster.track("a", "ada")
+    cluster.split("a", "bc")
+    cluster.periods_pass(1)
+    cluster.heal()
+    beat = Heartbeat(cluster.trackers["a"].replica, 10_000, cluster.trackers["a"].clock())
+
+    for chance, name in ((0.0, "b"), (0.5, "c")):
+        tracker = cluster.trackers[name]
+        tracker._random = itertools.repeat(chance).__next__
+        tracker.on_message(cluster.now, beat)
+        assert tracker._ask_at == cluster.now + chance * PERIODS.jitter_s
+
+
+def test_nobody_is_asked_again_while_the_answer_may_be_on_its_way(cluster: Cluster) -> None:
+    cluster.track("a", "ada")
+    cluster.split("a", "bc")
+    cluster.periods_pass(1)
+    cluster.heal()
+    beat = Heartbeat(cluster.trackers["a"].replica, 10_000, cluster.trackers["a"].clock())
+    tracker = cluster.trackers["b"]
+    tracker.on_message(cluster.now, beat)
+    at = cluster.now + PERIODS.jitter_s
+
+    asked = tracker._ask(at)
+    tracker.on_message(at + 0.01, beat)
+
+    assert [type(message).__name__ for message in asked] == ["TransferRequest"]
+    assert PERIODS.retry_s <= tracker._ask_at - at <= PERIODS.retry_s + PERIODS.jitter_s
+    assert len(tracker._ask(tracker._ask_at)) == 1
+
+
+def test_when_a_peer_does_not_answer_somebody_else_who_knows_is_asked(cluster: Cluster) -> None:
+    cluster.track("a", "ada")
+    cluster.cut = {("a", "c")}
+    cluster.periods_pass(1)
+    cluster.cut = {("c", "a")}
+
+    cluster.periods_pass(2)
+
+    assert cluster.seen("c") == {"ada"}
+
+
+def test_a_peer_is_asked_for_its_own_first_and_then_in_turn_with_anyone(cluster: Cluster) -> None:
+    a, b, c = (cluster.trackers[name] for name in "abc")
+    c._random = itertools.repeat(0.9).__next__
+    peer = Peer(a.replica, cluster.now, 0)
+    asked = []
+    for tries in range(4):
+        peer.tries = tries
+        asked.append(c._source(peer, [a.replica, b.replica]).name)
+
+    assert asked == ["a", "b", "a", "b"]
+    assert c._source(peer, [b.replica]) == b.replica
+
+
+def test_after_an_answer_the_next_loss_is_asked_for_at_once(cluster: Cluster) -> None:
+    a, b = cluster.trackers["a"], cluster.trackers["b"]
+    cluster.track("a", "ada")
+    ada = a.on_tick(a.wake_at).messages[0]
+    assert isinstance(ada, Heartbeat)
+    b.on_message(cluster.now, Heartbeat(a.replica, 10_000, ada.clock))
+    at = cluster.now + PERIODS.jitter_s
+    (request,) = b._ask(at)
+    (answer,) = a.on_message(at, request).messages
+    b.on_message(at, answer)
+
+    b.on_message(at, Heartbeat(a.replica, 10_001, {a.replica: 2}))
+
+    assert b._ask_at <= at + PERIODS.jitter_s
+
+
+def test_what_is_for_somebody_else_and_our_own_echo_change_nothing(cluster: Cluster) -> None:
+    cluster.track("a", "ada")
+    cluster.periods_pass(1)
+    tracker = cluster.trackers["b"]
+    clock, listed = tracker.clock(), cluster.listed("b")
+    ada = come(State(Replica("a", 1)), "ada")
+    a, b, c = (cluster.trackers[name].replica for name in "abc")
+
+    for message in (
+        cluster.heartbeats("b")[-1],
+        TransferAnswer(a, c, ada),
+        TransferRequest(a, c, {b: 0}),
+    ):
+        outcome = tracker.on_message(cluster.now, message)
+        assert not outcome.diff
+        assert not outcome.messages
+
+    assert (tracker.clock(), cluster.listed("b")) == (clock, listed)
