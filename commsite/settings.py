@@ -16,6 +16,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from commsite import logs
+from commsite.assets import keep_what_has_its_hash
 
 django_stubs_ext.monkeypatch()
 
@@ -337,8 +338,7 @@ STORAGES = {
 }
 SERVESTATIC_AUTOREFRESH = DEBUG
 SERVESTATIC_USE_FINDERS = DEBUG
-# Vite names these files after their content: a browser that has one need never ask again.
-SERVESTATIC_IMMUTABLE_FILE_TEST = r"^/static/assets/"
+SERVESTATIC_ADD_HEADERS_FUNCTION = keep_what_has_its_hash
 SERVESTATIC_IMMUTABLE_FILE_TEST = r"^.+/assets/.+-[0-9A-Za-z_-]{8}\.\w+$"  # as Vite names them
 DJANGO_VITE = {
     "default": {

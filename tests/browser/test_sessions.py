@@ -32,7 +32,7 @@ async def test_a_device_signed_out_elsewhere_ends_here(
     await elsewhere.log_in(ADA)
     await elsewhere.page.get_by_role("link", name="Me", exact=True).click()
     await elsewhere.page.get_by_role("button", name="Sign out Chrome").click()
-    await expect(elsewhere.page.get_by_role("status")).to_contain_text("is signed out")
+    await expect(elsewhere.page.locator("main [role=status]")).to_contain_text("is signed out")
     await is_signed_out(here)
     sockets: list[str] = []
     here.page.on("websocket", lambda socket: sockets.append(socket.url))
@@ -70,7 +70,7 @@ async def test_a_session_that_ended_during_an_outage_is_told_from_the_outage(
     site.kill()
     site.start()
     await elsewhere.page.get_by_role("button", name="Sign out Chrome").click()
-    await expect(elsewhere.page.get_by_role("status")).to_contain_text("is signed out")
+    await expect(elsewhere.page.locator("main [role=status]")).to_contain_text("is signed out")
     await ada.context.set_offline(False)
     await is_signed_out(ada)
 
@@ -87,7 +87,7 @@ async def test_a_new_password_keeps_this_device_and_ends_the_others(
     await ada.page.get_by_label("New password", exact=True).fill("analytical-engine-1843")
     await ada.page.get_by_label("New password confirmation").fill("analytical-engine-1843")
     await ada.page.get_by_role("button", name="Change password").click()
-    await expect(ada.page.get_by_role("status")).to_contain_text("Password changed")
+    await expect(ada.page.locator("main [role=status]")).to_contain_text("Password changed")
     await is_signed_out(elsewhere)
     await ada.open()
 
