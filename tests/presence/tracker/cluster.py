@@ -34,6 +34,7 @@ class Cluster:
         self.periods = periods
         self.sizes = tuple(sizes)
         self.now = 1_000.0
+        self.started = 0
         self.random = random.Random(7)
         self.trackers: dict[str, Tracker] = {}
         self.network: list[tuple[str, str, bytes]] = []
@@ -51,8 +52,8 @@ class Cluster:
 
     def start(self, name: str) -> Tracker:
         """A process starts (again): a new incarnation."""
-        incarnation = int(self.now * 1_000_000) + sum(map(len, self.held.values()))
-        replica = Replica(name, incarnation)
+        self.started += 1
+        replica = Replica(name, int(self.now * 1_000_000) + self.started)
         self.trackers[name] = Tracker(
             replica,
             self.time(name),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from presence.tracker.delta import Delta, Entry, Generations
 from presence.tracker.replica import Replica
+
+pytestmark = pytest.mark.timeout(180)  # the nightly profile has twenty times the examples
 
 A = Replica("a", 1)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from presence.tracker.replica import Replica
 from presence.tracker.state import State
+
+pytestmark = pytest.mark.timeout(180)  # the nightly profile has twenty times the examples
 
 READER = Replica("reader", 1)
 WRITERS = (Replica("a", 1), Replica("b", 1))

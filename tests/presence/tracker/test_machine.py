@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -124,6 +125,7 @@ class Machine(RuleBasedStateMachine):
             assert cluster.known_of(name) == {*cluster.trackers} - {name}
 
 
+@pytest.mark.timeout(1_200)  # the nightly profile has ten times the examples
 def test_replicas_that_lose_double_reorder_split_restart_and_drift_agree_at_rest() -> None:
     profile = hypothesis.settings()
     run_state_machine_as_test(
