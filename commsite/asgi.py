@@ -69,6 +69,8 @@ def guarded(app: Application) -> Application:
     return behind
 
 
+nowhere: Any = no_such_socket  # Django's stubs know views only, Channels routes applications
+
 application = ProtocolTypeRouter(
     {
         "http": Paths(
@@ -77,7 +79,7 @@ application = ProtocolTypeRouter(
         ),
         "websocket": Paths(
             {"/socket/websocket": guarded(SocketConsumer.as_asgi())},
-            guarded(URLRouter([*conversation_sockets, re_path(r"", no_such_socket)])),
+            guarded(URLRouter([*conversation_sockets, re_path(r"", nowhere)])),
         ),
         "lifespan": lifespan,
     }

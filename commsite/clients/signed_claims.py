@@ -44,7 +44,7 @@ def read(encoded: str, now: float) -> SignedClaims | None:
         header, _, payload = signed.partition(b".")
         if header not in _HEADERS:
             return None
-        key = settings.SIMPLE_JWT["SIGNING_KEY"].encode()
+        key = str(settings.SIMPLE_JWT["SIGNING_KEY"]).encode()
         made = base64.urlsafe_b64encode(hmac.digest(key, signed, "sha256")).rstrip(b"=")
         if not hmac.compare_digest(made, signature):
             return None

@@ -13,57 +13,33 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-import msgspec
 from channels.layers import get_channel_layer
 
 from commsite.realtime.announcement import Announcement
+from commsite.realtime.packet import (
+    CONTROL,
+    Call,
+    Control,
+    Envelope,
+    Packet,
+    group_of,
+    pack,
+    unpack_call,
+    unpack_packet,
+)
 from commsite.realtime.telemetry import count
-from commsite.realtime.topic import SHARDS, shard_of
+from commsite.realtime.topic import shard_of
 
 logger = logging.getLogger(__name__)
 
-CONTROL = SHARDS
-"""The shard that every process is in."""
 BEACON_S = 2.0
 PROBE_TIMEOUT_S = 2.0
 PROBE_TRIES = 3
 MAX_PENDING = 10_000
 """Items kept per shard while the layer cannot be reached; older ones are dropped and show as a gap."""
 RETRY_S = 0.5
-
-
-class Control(msgspec.Struct, array_like=True, tag="c"):
-    """A message to every process."""
-
-    kind: str
-    payload: dict[str, Any]
-
-
-class Envelope(msgspec.Struct, array_like=True, tag="a"):
-    """An announcement on its way."""
-
-    announcement: Announcement
-
-
-class Packet(msgspec.Struct, array_like=True):
-    """What travels: `first` is the number of the first item in this shard; a probe has no items."""
-
-    node: str
-    epoch: int
-    shard: int
-    first: int
-    items: list[Envelope | Control]
-    probe: str | None = None
-    heads: dict[int, int] | None = None
-
-
-class Call(msgspec.Struct, array_like=True):
-    """A request to one process, or the answer to it (`kind` None)."""
-
-    id: str
-    reply_to: str
-    kind: str | None
-    payload: dict[str, Any]
+ALONE = "local"
+"""The mailbox of a process that has none on the layer."""
 
 
 class Receiver(Protocol):
@@ -79,19 +55,11 @@ class Receiver(Protocol):
         """Something in this shard was lost."""
 
 
-_pack = msgspec.msgpack.Encoder().encode
-_unpack_packet = msgspec.msgpack.Decoder(Packet).decode
-_unpack_call = msgspec.msgpack.Decoder(Call).decode
 Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Unreachable(Exception):
     """The process called did not answer in time."""
-
-
-def group_of(shard: int) -> str:
-    """The layer's group of a shard."""
-    return "commsite.control" if shard == CONTROL else f"commsite.shard.{shard}"
 
 
 class Backplane:
@@ -102,7 +70,7 @@ class Backplane:
         self.epoch = epoch
         self._receiver = receiver
         self._layer = get_channel_layer()
-        self.mailbox = "local"
+        self.mailbox = ALONE
         self.answers: dict[str, Answer] = {}
         self._confirmed: set[int] = set()
         self._subscribing: dict[int, asyncio.Future[None]] = {}
@@ -112,6 +80,7 @@ class Backplane:
         self._heads: dict[tuple[str, int, int], int] = {}
         self._pending: dict[int, list[Envelope | Control]] = {}
         self._wake = asyncio.Event()
+        self._publishing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._ids = itertools.count(1)
 
@@ -119,6 +88,11 @@ class Backplane:
     def is_alone(self) -> bool:
         """True with one process: nothing travels."""
         return self._layer is None
+
+    @property
+    def is_ready(self) -> bool:
+        """True once this process hears the others, or is alone."""
+        return self._layer is None or self.mailbox != ALONE
 
     @property
     def links(self) -> int:
@@ -186,7 +160,7 @@ class Backplane:
             del self._calls[call_id]
 
     async def _send_call(self, mailbox: str, call: Call) -> None:
-        await self._layer.send(mailbox, {"type": "commsite.call", "d": _pack(call)})
+        await self._layer.send(mailbox, {"type": "commsite.call", "d": pack(call)})
 
     def _enqueue(self, shard: int, item: Envelope | Control) -> None:
         pending = self._pending.setdefault(shard, [])
@@ -210,16 +184,19 @@ class Backplane:
                 await asyncio.sleep(RETRY_S)
 
     async def _publish_pending(self) -> None:
-        while self._pending:
-            shard = next(iter(self._pending))
-            items = self._pending.pop(shard)
-            first = self._numbers[shard] + 1
-            self._numbers[shard] += len(items)  # a failed publish leaves a gap, which is the truth
-            await self._publish(Packet(self.node, self.epoch, shard, first, items))
+        async with self._publishing:  # a stop waits for what is on its way
+            while self._pending:
+                shard = next(iter(self._pending))
+                items = self._pending.pop(shard)
+                first = self._numbers[shard] + 1
+                self._numbers[shard] += len(
+                    items
+                )  # a failed publish leaves a gap, which is the truth
+                await self._publish(Packet(self.node, self.epoch, shard, first, items))
 
     async def _publish(self, packet: Packet) -> None:
         await self._layer.group_send(
-            group_of(packet.shard), {"type": "commsite.packet", "d": _pack(packet)}
+            group_of(packet.shard), {"type": "commsite.packet", "d": pack(packet)}
         )
         count("backplane_packets_sent_total")
 
@@ -311,9 +288,9 @@ class Backplane:
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         if message["type"] == "commsite.call":
-            self._on_call(_unpack_call(message["d"]))
+            self._on_call(unpack_call(message["d"]))
         else:
-            self._on_packet(_unpack_packet(message["d"]))
+            self._on_packet(unpack_packet(message["d"]))
 
     def _on_packet(self, packet: Packet) -> None:
         if packet.probe is not None:
@@ -393,6 +370,6 @@ def publish_from_outside(items: list[tuple[int, Envelope | Control]], node: str)
     async def send() -> None:
         for number, (shard, item) in enumerate(items, 1):
             packet = Packet(node, number, shard, 1, [item])
-            await layer.group_send(group_of(shard), {"type": "commsite.packet", "d": _pack(packet)})
+            await layer.group_send(group_of(shard), {"type": "commsite.packet", "d": pack(packet)})
 
     async_to_sync(send)()

@@ -12,6 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from commsite.realtime import auth
 from commsite.realtime.asgi_transport import AsgiTransport
 from commsite.realtime.auth import Refused
+from commsite.realtime.deadlines import FIRST_PING_S
 from commsite.realtime.errors import REASONS, CloseCode
 from commsite.realtime.handshake import admitted
 from commsite.realtime.hub import hub
@@ -64,6 +65,7 @@ class SocketConsumer(AsyncWebsocketConsumer):
         try:
             await accepting
             hub.deadlines.watch_idle(socket, socket.limits.idle_s)
+            hub.deadlines.watch_rtt(socket, FIRST_PING_S)
             listen = getattr(socket.transport, "listen", None)
             if listen is not None:
                 listen(socket.receive)
@@ -78,6 +80,8 @@ class SocketConsumer(AsyncWebsocketConsumer):
             socket.close(CloseCode.INTERNAL, "internal error")
         finally:
             hub.remove(socket, code)
+            if isinstance(socket.transport, AsgiTransport):
+                socket.transport.abandon()
 
     @staticmethod
     def _take(socket: UserSocket, message: dict[str, Any]) -> None:

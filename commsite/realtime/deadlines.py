@@ -1,6 +1,7 @@
 """What ends a socket by time: silence, and a token that expires. All on one wheel, no task per socket."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from commsite.realtime.errors import CloseCode
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from commsite.realtime.user_socket import UserSocket
 
 TICK_S = 1.0
+FIRST_PING_S = 2.0
 
 
 class Deadlines:
@@ -33,6 +35,17 @@ class Deadlines:
             self._wheel.schedule(
                 (idle_s - silent_s) / TICK_S, lambda: self._check_idle(socket, idle_s)
             )
+
+    def watch_rtt(self, socket: "UserSocket", first_s: float) -> None:
+        """Measures the round trip by a ping now and then, where the transport can; no answer has no consequence."""
+        ping = getattr(socket.transport, "ping", None)
+        if ping is not None:
+            self._wheel.schedule(first_s / TICK_S, lambda: self._ping(socket, ping))
+
+    def _ping(self, socket: "UserSocket", ping: Callable[[], None]) -> None:
+        if not socket.is_closing:
+            ping()
+            self._wheel.schedule(limits().ping_s / TICK_S, lambda: self._ping(socket, ping))
 
     def watch_expiry(self, socket: "UserSocket") -> None:
         """Warns the client before its token expires and closes the socket (4401) when it has."""

@@ -21,13 +21,14 @@ from commsite.realtime import telemetry
 from commsite.realtime.admission import Admission
 from commsite.realtime.announcement import Announcement
 from commsite.realtime.auth import Identity
-from commsite.realtime.backplane import CONTROL, Backplane
+from commsite.realtime.backplane import Backplane
 from commsite.realtime.census import Census
 from commsite.realtime.deadlines import TICK_S, Deadlines
 from commsite.realtime.envelope import encode_payload
 from commsite.realtime.errors import CloseCode
 from commsite.realtime.fanout import Fanout
 from commsite.realtime.limits import Limits, limits
+from commsite.realtime.packet import CONTROL
 from commsite.realtime.registry import Fact, delivery_of, history_of
 from commsite.realtime.threads import in_thread
 from commsite.realtime.topic import Topic, shard_of
@@ -41,6 +42,10 @@ logger = logging.getLogger(__name__)
 CENSUS_EVERY = 10
 """Ticks between full reports of this process's users."""
 HISTORY_MAX = 1 << 62
+FREEZE_S = 5.0
+"""A tick that is this late means that the whole process stood still."""
+START_PATIENCE_S = 5.0
+"""How long a start waits for the other processes; without them it serves, but is not ready."""
 LAG_LIMIT_S = 2.0
 """An event loop that is this late is overloaded; readiness says so."""
 
@@ -96,6 +101,7 @@ class Hub:
         self._changed_users: set[int] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.lag_s = 0.0
+        self._is_stopping = False
         self._starting: asyncio.Task[None] | None = None
 
     @property
@@ -124,11 +130,15 @@ class Hub:
 
     async def _start(self) -> None:
         self.spawn(self._tick_forever())
-        await self.backplane.start()
-        self._report_users(is_full=True)
+        joining = self.spawn(self._join_others())
+        await asyncio.wait({joining}, timeout=START_PATIENCE_S)
         for name, read in self._gauges().items():
             telemetry.gauge(name, read)
         telemetry.emit("hub_started", hub=self)
+
+    async def _join_others(self) -> None:
+        await self.backplane.start()
+        self._report_users(is_full=True)
 
     def _gauges(self) -> dict[str, Callable[[], float]]:
         return {
@@ -150,6 +160,7 @@ class Hub:
         if self.loop is not asyncio.get_running_loop():
             return
         telemetry.emit("hub_stopping", hub=self)
+        self._is_stopping = True
         self.control("census_gone", {"node": self.node})
         await self.backplane.stop()
         for task in list(self._tasks):
@@ -180,7 +191,7 @@ class Hub:
             return "draining"
         if len(self.by_id) >= self.limits.sockets_per_process and not self.limits.bench:
             return "connection_limit"
-        if self.lag_s > LAG_LIMIT_S:
+        if self.lag_s > LAG_LIMIT_S or (self.loop is not None and not self.backplane.is_ready):
             return "overloaded"
         return None
 
@@ -266,10 +277,13 @@ class Hub:
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
             self.lag_s = max(0.0, loop.time() - due)
+            if self.lag_s > FREEZE_S:  # we were stopped, not the clients: their time does not count
+                due = loop.time()
             while due <= loop.time():
                 due += TICK_S
                 for action in self.wheel.advance():
                     self._run(action)
+            telemetry.emit("ticked")
             self._run(self._housekeep)
 
     @staticmethod
@@ -350,7 +364,7 @@ class Hub:
         self._changed_users.add(user_id)
 
     def _report_users(self, *, is_full: bool = False) -> None:
-        if self.backplane.is_alone:
+        if self.backplane.is_alone or self._is_stopping:  # "gone" is the last word
             return
         users = self._by_user if is_full else self._changed_users
         counts = {str(user_id): len(self._by_user.get(user_id, ())) for user_id in users}

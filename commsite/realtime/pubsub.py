@@ -10,9 +10,10 @@ import msgspec
 from django.db import transaction
 
 from commsite.realtime.announcement import Announcement
-from commsite.realtime.backplane import CONTROL, Control, Envelope, publish_from_outside
+from commsite.realtime.backplane import publish_from_outside
 from commsite.realtime.envelope import Binary, encode_payload
 from commsite.realtime.hub import ControlHandler, control_handlers, gap_handlers, hub, node_name
+from commsite.realtime.packet import CONTROL, Control, Envelope
 from commsite.realtime.registry import delivery_of
 from commsite.realtime.topic import shard_of
 

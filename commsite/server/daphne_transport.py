@@ -1,6 +1,8 @@
 """daphne's WebSocket protocol with our transport, and what daphne lacks: flow control, close reasons, clean closes."""
 
 import logging
+import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,8 @@ from commsite.server.uvicorn_transport import YJS_MESSAGE_BYTES, YJS_PREFIX
 logger = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 5.0
+PING_BYTES = 8
+LONGEST_RTT_S = 3600.0
 ABNORMAL = 1006
 NO_STATUS = 1005
 
@@ -55,6 +59,17 @@ class DaphneTransport:
         return (
             len(buffered) - getattr(transport, "offset", 0) + getattr(transport, "_tempDataLen", 0)
         )
+
+    def ping(self) -> None:
+        """Asks for a pong; `rtt_ms` follows."""
+        if self._protocol.state == self._protocol.STATE_OPEN:
+            self._protocol.sendPing(struct.pack("!d", time.monotonic()))
+
+    def ponged(self, payload: bytes) -> None:
+        """A pong came; one that is not an answer says nothing."""
+        if len(payload) == PING_BYTES:
+            rtt_s = time.monotonic() - struct.unpack("!d", payload)[0]
+            self.rtt_ms = rtt_s * 1000 if 0 <= rtt_s < LONGEST_RTT_S else self.rtt_ms
 
     def close(self, code: int, reason: str) -> None:
         """Sends a close frame; the connection is cut when the peer does not answer in time."""
@@ -103,6 +118,12 @@ class TransportProtocol(WebSocketProtocol):
         except Exception:
             logger.exception("a frame could not be handled")
             self.begin_close(1011, "internal error")
+
+    def onPong(self, payload: bytes) -> None:  # noqa: N802  autobahn's name
+        """Measures the round trip."""
+        super().onPong(payload)
+        if self.extension is not None:
+            self.extension.ponged(payload)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """As daphne does, with the reason of a close."""

@@ -15,12 +15,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from commsite.realtime.hub import hub
 from commsite.realtime.limits import limits
 from commsite.server.uvicorn_transport import YJS_MESSAGE_BYTES, TransportProtocol
+from commsite.server.uvicorn_upgrade import UpgradeProtocol
 
 logger = logging.getLogger(__name__)
 
 BACKLOG = 4096
 GRACE_S = 5
-COLLECT_AFTER = 10_000
+COLLECT_AFTER = 50_000
 TICKS_PER_S = 10
 
 
@@ -33,7 +34,7 @@ def config(
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=UpgradeProtocol,
         ws=TransportProtocol,
         ws_max_size=YJS_MESSAGE_BYTES,
         ws_ping_interval=None,  # its time-out kills healthy clients whose handler is slow

@@ -11,6 +11,7 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+from websockets.protocol import Protocol, State
 
 from commsite.realtime.envelope import Wire
 from commsite.realtime.limits import limits
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 HIGH_WATER = 64 * 1024
 LOW_WATER = 16 * 1024
 CLOSE_TIMEOUT_S = 5.0
+EARLY_BYTES = 64 * 1024
 YJS_PREFIX = "/yjs/"
 YJS_MESSAGE_BYTES = 4 << 20
 
@@ -84,23 +86,86 @@ class TransportProtocol(WebSocketsSansIOProtocol):
 
     listener: Listener | None = None
     extension: UvicornTransport | None = None
+    accept_key: str | None = None
+    early: bytes = b""
+
+    def begin(self, scope: dict[str, Any], key: str) -> None:
+        """Starts the application for a parsed and plain upgrade request; `key` is the answer to its key."""
+        self.accept_key = key
+        self.handshake_initiated = True
+        offered = [value for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
+        subprotocols = [
+            each.strip() for line in offered for each in line.decode("latin-1").split(",")
+        ]
+        upgraded: Any = {
+            **scope,
+            "type": "websocket",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
+            "scheme": self.scheme,
+            "subprotocols": subprotocols,
+            "extensions": {"websocket.http.response": {}},
+        }
+        self.scope = upgraded
+        self._extend(scope["path"])
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
 
     def handle_connect(self, event: Request) -> None:
+        """The long way: the library has read and judged the request."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            self._extend(self.scope["path"])
+
+    def _extend(self, path: str) -> None:
         """Adds the extension to the scope and applies the message limit of the path."""
         self.conn.max_message_size = (
-            YJS_MESSAGE_BYTES if event.path.startswith(YJS_PREFIX) else limits().frame_bytes
+            YJS_MESSAGE_BYTES if path.startswith(YJS_PREFIX) else limits().frame_bytes
         )
-        super().handle_connect(event)
-        scope = getattr(self, "scope", None)
-        if scope is not None:
-            self.extension = UvicornTransport(self)
-            scope["extensions"]["commsite.transport"] = self.extension
+        self.extension = UvicornTransport(self)
+        extensions: Any = self.scope["extensions"]
+        extensions["commsite.transport"] = self.extension
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps what a hasty client sends before it was accepted."""
+        if self.accept_key is None:
+            super().data_received(data)
+            return
+        self.early += data
+        if len(self.early) > EARLY_BYTES:
+            self.transport.abort()
 
     async def send(self, message: Any) -> None:
         """As uvicorn does; a refusal with a body completes the handshake (uvicorn would log it as incomplete)."""
+        if message["type"] == "websocket.accept" and self.accept_key is not None:
+            self._accept(message)
+            return
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True
+
+    def _accept(self, message: dict[str, Any]) -> None:
+        key, self.accept_key = self.accept_key, None
+        lines = [
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        ]
+        lines.append(b"Sec-WebSocket-Accept: %b\r\n" % str(key).encode())
+        if message.get("subprotocol"):
+            lines.append(b"Sec-WebSocket-Protocol: %b\r\n" % message["subprotocol"].encode())
+        for name, value in [*self.default_headers, *message.get("headers", ())]:
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if self.transport.is_closing():
+            return
+        self.handshake_complete = True
+        self.conn.state = State.OPEN
+        self.conn.parser = Protocol.parse(self.conn)
+        next(self.conn.parser)
+        self.transport.write(b"".join([*lines, b"\r\n"]))
+        del self.scope  # the application has it; here nobody reads it again
+        if self.early:
+            early, self.early = self.early, b""
+            self.loop.call_soon(self.data_received, early)
 
     def send_receive_event_to_app(self) -> None:
         """Hands a message to the listener at once where there is one."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from commsite.clients import signed_claims
 
-KEY = settings.SIMPLE_JWT["SIGNING_KEY"]
+KEY = str(settings.SIMPLE_JWT["SIGNING_KEY"])
 NOW = time.time()
 GOOD: dict[str, Any] = {
     "token_type": "access",

@@ -10,8 +10,9 @@ import pytest_asyncio
 
 from commsite.realtime import backplane as backplane_module
 from commsite.realtime import hub as hub_module
-from commsite.realtime.backplane import CONTROL, Unreachable, group_of
+from commsite.realtime.backplane import Unreachable
 from commsite.realtime.hub import Hub
+from commsite.realtime.packet import CONTROL, group_of
 from commsite.realtime.topic import shard_of
 from tests.commsite.realtime import rooms
 from tests.support.memory_layer import MemoryLayer
