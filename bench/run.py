@@ -11,10 +11,11 @@ import gc
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import uvloop
 
@@ -88,6 +89,7 @@ def main() -> int:
     """Run the bench from the command line; return the exit status."""
     options = _options()
     _raise_file_limit()
+    signal.signal(signal.SIGTERM, _end)
     server_core, load_core = _cores()
     if load_core is not None:
         os.sched_setaffinity(0, {load_core})
@@ -118,6 +120,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="write bench/results/<date>.md")
     parser.add_argument("--notes", type=Path, help="Markdown to put under the results")
     return parser.parse_args()
+
+
+def _end(*_: object) -> NoReturn:
+    raise SystemExit("ended from outside")  # so that the servers are ended, too
 
 
 def _raise_file_limit() -> None:
