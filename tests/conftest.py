@@ -125,17 +125,6 @@ def start_site(seeded_database: Path, tmp_path: Path) -> Iterator[StartSite]:
         site.stop(timeout_s=5)
 
 
-@pytest.fixture(scope="session", params=SERVERS)
-def site(
-    request: pytest.FixtureRequest, seeded_database: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    """One site for all tests that leave it as they found it: on uvicorn, then on daphne."""
-    folder = tmp_path_factory.mktemp(request.param)
-    database_url = copy_database(seeded_database, folder / "site.sqlite3")
-    with Site(database_url=database_url, folder=folder, kind=request.param) as running:
-        yield running
-
-
 @pytest.fixture(params=SERVERS)
 def server_kind(request: pytest.FixtureRequest) -> ServerKind:
     """Each kind of server in turn, for tests that start their own site."""
