@@ -1,8 +1,9 @@
 """What ends a socket by time: silence, and a token that expires. All on one wheel, no task per socket."""
 
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from commsite.realtime.errors import CloseCode
 from commsite.realtime.limits import limits
@@ -15,25 +16,34 @@ TICK_S = 1.0
 FIRST_PING_S = 2.0
 
 
+def _alive(seen: "ref[UserSocket]") -> "UserSocket | None":
+    socket = seen()
+    return socket if socket is not None and not socket.is_closing else None
+
+
 class Deadlines:
-    """The deadlines of this process's sockets. A socket that is closing has none any more."""
+    """The deadlines of this process's sockets. A socket that is closing has none any more.
+
+    The wheel refers to sockets weakly: one that is gone is not kept until its token would have expired.
+    """
 
     def __init__(self, wheel: Wheel) -> None:
         self._wheel = wheel
 
     def watch_idle(self, socket: "UserSocket", idle_s: float) -> None:
         """Closes the socket (4010) once it has been silent for `idle_s`."""
-        self._wheel.schedule(idle_s / TICK_S, lambda: self._check_idle(socket, idle_s))
+        self._wheel.schedule(idle_s / TICK_S, partial(self._check_idle, ref(socket), idle_s))
 
-    def _check_idle(self, socket: "UserSocket", idle_s: float) -> None:
-        if socket.is_closing:
+    def _check_idle(self, seen: "ref[UserSocket]", idle_s: float) -> None:
+        socket = _alive(seen)
+        if socket is None:
             return
         silent_s = (self._wheel.tick - socket.last_tick) * TICK_S
         if silent_s >= idle_s:
             socket.close(CloseCode.NO_HEARTBEAT, "no heartbeat")
         else:
             self._wheel.schedule(
-                (idle_s - silent_s) / TICK_S, lambda: self._check_idle(socket, idle_s)
+                (idle_s - silent_s) / TICK_S, partial(self._check_idle, ref(socket), idle_s)
             )
 
     def watch_rtt(self, socket: "UserSocket", first_s: float) -> None:
@@ -41,14 +51,14 @@ class Deadlines:
 
         Not with COMMSITE_BENCH: load generators that count bytes would count pings.
         """
-        ping = getattr(socket.transport, "ping", None)
-        if ping is not None and not limits().bench:
-            self._wheel.schedule(first_s / TICK_S, lambda: self._ping(socket, ping))
+        if hasattr(socket.transport, "ping") and not limits().bench:
+            self._wheel.schedule(first_s / TICK_S, partial(self._ping, ref(socket)))
 
-    def _ping(self, socket: "UserSocket", ping: Callable[[], None]) -> None:
-        if not socket.is_closing:
-            ping()
-            self._wheel.schedule(limits().ping_s / TICK_S, lambda: self._ping(socket, ping))
+    def _ping(self, seen: "ref[UserSocket]") -> None:
+        socket = _alive(seen)
+        if socket is not None:
+            socket.transport.ping()  # type: ignore[attr-defined]  only transports that can come here
+            self._wheel.schedule(limits().ping_s / TICK_S, partial(self._ping, seen))
 
     def watch_expiry(self, socket: "UserSocket") -> None:
         """Warns the client before its token expires and closes the socket (4401) when it has."""
@@ -57,15 +67,19 @@ class Deadlines:
             return
         left_s = expires_at - time.time()
         warn_s = max(0.0, left_s - limits().expiry_warning_s)
-        self._wheel.schedule(warn_s / TICK_S, lambda: self._warn(socket, expires_at))
-        self._wheel.schedule(max(0.0, left_s) / TICK_S, lambda: self._expire(socket, expires_at))
+        self._wheel.schedule(warn_s / TICK_S, partial(self._warn, ref(socket), expires_at))
+        self._wheel.schedule(
+            max(0.0, left_s) / TICK_S, partial(self._expire, ref(socket), expires_at)
+        )
 
     @staticmethod
-    def _warn(socket: "UserSocket", expires_at: float) -> None:
-        if not socket.is_closing and socket.identity.expires_at == expires_at:
+    def _warn(seen: "ref[UserSocket]", expires_at: float) -> None:
+        socket = _alive(seen)
+        if socket is not None and socket.identity.expires_at == expires_at:
             socket.notify("token_expiring", {"expires_at": expires_at})
 
     @staticmethod
-    def _expire(socket: "UserSocket", expires_at: float) -> None:
-        if not socket.is_closing and socket.identity.expires_at == expires_at:
+    def _expire(seen: "ref[UserSocket]", expires_at: float) -> None:
+        socket = _alive(seen)
+        if socket is not None and socket.identity.expires_at == expires_at:
             socket.close(CloseCode.UNAUTHENTICATED, "token expired")

@@ -48,6 +48,10 @@ class Transport(Protocol):
         """Starts the closing handshake; the connection is cut when the peer does not answer."""
 
 
+def _nothing() -> None:
+    """What an outbox whose socket is gone does about an overflow."""
+
+
 class Outbox:
     """One socket's way out. Not for more than one event loop."""
 
@@ -134,6 +138,9 @@ class Outbox:
         self.is_clear = False
         self._queue = None
         self.queued_bytes = 0
+        self.on_overflow = (
+            _nothing  # it leads back to the socket: without the cycle all of it is freed at once
+        )
         self._wake()
 
     def _defer(self, wire: Wire, delivery: Delivery, key: object) -> None:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 BACKLOG = 4096
 GRACE_S = 5
-COLLECT_AFTER = 50_000
+COLLECT_AFTER = 10_000
 TICKS_PER_S = 10
 
 
@@ -72,7 +72,7 @@ def spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 50)
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 class SiteServer(uvicorn.Server):

@@ -50,6 +50,10 @@ class UvicornTransport:
         self._outbox = outbox
         self._protocol.transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
 
+    def detach(self) -> None:
+        """The connection is gone: tells the outbox nothing more."""
+        self._outbox = None
+
     def listen(self, listener: Listener) -> None:
         """Gives messages to `listener(data, is_binary)` instead of ASGI's receive."""
         self._protocol.listener = listener
@@ -189,6 +193,17 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         except Exception:
             logger.exception("a frame could not be handled")
             self.begin_close(1011, "internal error")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As uvicorn does, and lets go of what leads back here, so that all of it is freed at once."""
+        super().connection_lost(exc)
+        if self.extension is not None:
+            self.extension.detach()
+        self.listener = self.extension = None
+        scope = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"].pop("commsite.transport", None)
+        self.conn.parser.close()
 
     def pause_writing(self) -> None:
         """Passes the mark on to the outbox."""

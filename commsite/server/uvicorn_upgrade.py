@@ -41,6 +41,9 @@ class UpgradeProtocol(HttpToolsProtocol):
             "query_string": query,
         }
         protocol.begin({**self.scope, **where}, accept_key(key))
+        del (
+            self.parser
+        )  # it holds this protocol and is held by it: only the collector could free the two
 
 
 def plain_key(scope: dict[str, Any]) -> str | None:
