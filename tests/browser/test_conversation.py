@@ -108,10 +108,12 @@ async def test_what_was_not_sent_survives_leaving_the_page(
 async def test_the_page_says_when_it_will_try_again(start_site: StartSite, visit: Visit) -> None:
     site = start_site()
     ada = await visit(site)
+    await ada.page.add_init_script("Math.random = () => 0.999")  # no jitter: 1 s, 2 s, 4 s, 8 s
     await ada.enter(ADA)
     site.kill()
     await expect(ada.line).to_contain_text("Connection lost.")
-    await expect(ada.line).to_contain_text("Trying again")
+    # Long enough for the site to be back while the page still waits.
+    await expect(ada.line).to_contain_text("Trying again in 8 s", timeout=30_000)
     site.start()
     await ada.line.get_by_role("button", name="Try now").click()
     await ada.is_live()
