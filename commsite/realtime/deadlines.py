@@ -10,6 +10,8 @@ from commsite.realtime.limits import limits
 from commsite.realtime.wheel import Wheel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from commsite.realtime.user_socket import UserSocket
 
 TICK_S = 1.0
@@ -57,7 +59,8 @@ class Deadlines:
     def _ping(self, seen: "ref[UserSocket]") -> None:
         socket = _alive(seen)
         if socket is not None:
-            socket.transport.ping()  # type: ignore[attr-defined]  only transports that can come here
+            ping: Callable[[], None] = getattr(socket.transport, "ping")  # noqa: B009  not every transport has it
+            ping()
             self._wheel.schedule(limits().ping_s / TICK_S, partial(self._ping, seen))
 
     def watch_expiry(self, socket: "UserSocket") -> None:
