@@ -32,15 +32,21 @@ class Command(BaseCommand):
         if number < 1:
             raise CommandError("--workers: expected 1 or more")
         if number > 1 and not settings.REDIS_URL:
-            raise CommandError("More than one worker needs REDIS_URL: the processes must hear of each other.")
+            raise CommandError(
+                "More than one worker needs REDIS_URL: the processes must hear of each other."
+            )
         if bool(options["ssl_certfile"]) != bool(options["ssl_keyfile"]):
             raise CommandError("--ssl-certfile and --ssl-keyfile go together")
         _raise_file_limit()
         is_shared = number > 1 or "COMMSITE_WORKER" in os.environ
         try:
-            listener = uvicorn_server.listening_socket(options["host"], options["port"], is_shared=is_shared)
+            listener = uvicorn_server.listening_socket(
+                options["host"], options["port"], is_shared=is_shared
+            )
         except OSError as error:
-            raise CommandError(f"cannot listen on {options['host']}:{options['port']}: {error.strerror}") from None
+            raise CommandError(
+                f"cannot listen on {options['host']}:{options['port']}: {error.strerror}"
+            ) from None
         port = listener.getsockname()[1]
         if "COMMSITE_WORKER" not in os.environ:
             scheme = "https" if options["ssl_certfile"] else "http"
