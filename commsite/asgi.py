@@ -16,6 +16,7 @@ from django.urls import re_path  # noqa: E402
 
 from commsite import operations  # noqa: E402
 from commsite.clients.middleware import ClientMiddleware  # noqa: E402
+from commsite.intake import Intake  # noqa: E402
 from commsite.realtime.auth import Refused  # noqa: E402
 from commsite.realtime.consumer import Handshakes, SocketConsumer, refuse  # noqa: E402
 from commsite.realtime.hub import hub  # noqa: E402
@@ -75,7 +76,7 @@ application = ProtocolTypeRouter(
     {
         "http": Paths(
             {LONGPOLL: ClientMiddleware(LongPoll(LONGPOLL), needs_identity=opens_session)},
-            django_application,
+            Intake(django_application),
         ),
         "websocket": Paths(
             {"/socket/websocket": guarded(SocketConsumer.as_asgi())},

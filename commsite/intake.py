@@ -1,0 +1,110 @@
+"""What HTTP requests may cost before a view has judged them: bytes of a body, and threads.
+
+Django writes a body to disk before it looks at the request, and gives each request that is under way a thread of its
+own. Here a body ends at its limit (413), only so many requests are worked on at once, and a queue that is too long
+answers 503. A slot is taken once the body is there and given back with the first line of the answer, so that neither
+slow senders nor slow readers hold one.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.conf import settings
+
+from commsite.realtime.errors import REASONS, PushError
+from commsite.realtime.telemetry import count
+
+Application = Callable[..., Awaitable[None]]
+
+AT_ONCE = 32
+WAITING = 512
+RETRY_AFTER_MS = 2000
+
+
+class Intake:
+    """Middleware around Django: bounded bodies, bounded threads."""
+
+    def __init__(self, app: Application, *, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+        self.app = app
+        self.waiting = waiting
+        self._slots = asyncio.Semaphore(at_once)
+        self._queued = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Serves one request, or refuses it."""
+        request = _Request(self, receive, send)
+        try:
+            await self.app(scope, request.receive, request.send)
+        except _RefusedRequest as refused:
+            count("requests_refused_total", reason=refused.error.reason)
+            await _answer(send, refused.error)
+        finally:
+            request.release()
+
+    async def enter(self) -> None:
+        """Takes a slot, in the order of asking. Raises when too many wait already."""
+        if self._slots.locked() and self._queued >= self.waiting:
+            raise _RefusedRequest(PushError("overloaded", retry_after_ms=RETRY_AFTER_MS))
+        self._queued += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._queued -= 1
+
+    def leave(self) -> None:
+        """Gives a slot back."""
+        self._slots.release()
+
+
+class _RefusedRequest(Exception):
+    def __init__(self, error: PushError) -> None:
+        self.error = error
+        super().__init__(error.reason)
+
+
+class _Request:
+    """One request on its way through: how much came, whether it holds a slot."""
+
+    def __init__(self, intake: Intake, receive: Any, send: Any) -> None:
+        self._intake = intake
+        self._receive = receive
+        self._send = send
+        self._bytes = 0
+        self._has_body = self._holds_slot = False
+
+    async def receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = await self._receive()
+        if message["type"] != "http.request" or self._has_body:
+            return message
+        self._bytes += len(message.get("body", b""))
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if limit is not None and self._bytes > limit:
+            raise _RefusedRequest(
+                PushError("too_large", f"A request may have {limit} bytes at most.")
+            )
+        if not message.get("more_body"):
+            self._has_body = True
+            await self._intake.enter()
+            self._holds_slot = True
+        return message
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.release()
+        await self._send(message)
+
+    def release(self) -> None:
+        if self._holds_slot:
+            self._holds_slot = False
+            self._intake.leave()
+
+
+async def _answer(send: Any, error: PushError) -> None:
+    """The error in JSON; the connection ends with it, for what is left of the body nobody wants."""
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    if error.retry_after_ms is not None:
+        headers.append((b"retry-after", str(-(-error.retry_after_ms // 1000)).encode()))
+    status = REASONS[error.reason].http_status
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(error.as_response()).encode()})
