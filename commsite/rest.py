@@ -1,10 +1,10 @@
 """How the REST side speaks: errors as ``{"reason", "message", ...}`` and pages by cursor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import server_error
 from rest_framework import exceptions
@@ -16,6 +16,9 @@ from rest_framework.views import APIView, exception_handler, set_rollback
 
 from commsite.realtime.errors import REASONS, PushError
 from commsite.realtime.telemetry import count
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 # DRF's codes in the words of the one table of reasons (commsite.realtime.errors).
 _REASONS: Mapping[type[Exception], str] = {
@@ -38,6 +41,20 @@ class CursorPage(CursorPagination):
     ordering: str | tuple[str, ...] = "-created_at"
     page_size_query_param = "limit"
     max_page_size = 200
+
+    def paginate_queryset(
+        self,
+        queryset: "QuerySet[Any] | Sequence[Any]",
+        request: Request,
+        view: APIView | None = None,
+    ) -> list[Any] | None:
+        """The page; raises NotFound for a cursor that we cannot have made, whatever is in it."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValidationError, ValueError, OverflowError):
+            if self.cursor_query_param not in request.query_params:
+                raise
+            raise exceptions.NotFound(self.invalid_cursor_message) from None
 
 
 class NoSuchAddress(APIView):

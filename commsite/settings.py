@@ -152,7 +152,13 @@ if REDIS_URL:
         }
     }
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            # With Django's 300, three hundred made-up names would wash out the count of a real one.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        }
+    }
     # axes warns that this cache counts in one process; without Redis there is only one.
     SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
@@ -259,7 +265,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["commsite.json_parser.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "commsite.rest.CursorPage",
     "PAGE_SIZE": 50,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.http import Http404
 from django.test import Client
 from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
 
+from commsite.clients.models import ClientSession
 from commsite.realtime.errors import PushError
-from commsite.rest import answer_with_reason
+from commsite.rest import CursorPage, answer_with_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +107,38 @@ def test_a_crash_below_api_is_told_in_json_without_details(
     found = Client(raise_request_exception=False).get("/api/v1/nothing/")
     assert (found.status_code, found.json()["reason"]) == (500, "internal_error")
     assert "secret" not in found.content.decode()
+
+
+# --- What nobody who means well sends ------------------------------------------------------------
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "cursor", ["p=garbage", "p=\0", "r=1&p=2020", "p=9999-99-99", "p=0001-01-01T00:00:00%2B14:00"]
+)
+def test_a_cursor_that_is_not_ours_leads_nowhere(cursor: str) -> None:
+    ada = User.objects.create_user("ada")
+    request = APIRequestFactory().get("/", {"cursor": base64.b64encode(cursor.encode()).decode()})
+    rows = ClientSession.objects.filter(user=ada)
+    with pytest.raises(exceptions.NotFound):
+        CursorPage().paginate_queryset(rows, Request(request))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[" * 100_000,
+        b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b'{"token": "\\ud800"}',
+        b'{"token": "\xed\xa0\x80"}',
+        b'{"token": NaN}',
+        b"\xff",
+    ],
+    ids=["open", "abyss", "deep", "half a character", "the same in UTF-8", "NaN", "Latin-1"],
+)
+def test_a_body_that_is_no_sound_json_is_a_bad_request(body: bytes) -> None:
+    found = Client().post("/api/v1/token/verify/", body, content_type="application/json")
+    assert (found.status_code, found.json()["reason"]) == (400, "invalid_payload")
 
 
 # --- Headers -------------------------------------------------------------------------------------
