@@ -5,15 +5,15 @@ import gc
 import logging
 import signal
 import socket
+import time
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from django.conf import settings
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from commsite.realtime.hub import hub
 from commsite.realtime.limits import limits
+from commsite.server.request_deadlines import RequestDeadlines
 from commsite.server.uvicorn_transport import YJS_MESSAGE_BYTES, TransportProtocol
 from commsite.server.uvicorn_upgrade import UpgradeProtocol
 
@@ -83,7 +83,7 @@ class SiteServer(uvicorn.Server):
 
     def __init__(self, configuration: uvicorn.Config) -> None:
         super().__init__(configuration)
-        self._silent: dict[Any, int] = {}
+        self._requests = RequestDeadlines()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Remembers the loop, for signals arrive outside of it."""
@@ -112,17 +112,14 @@ class SiteServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Besides uvicorn's own: cuts connections that have not sent a request within the handshake's deadline."""
         if counter % TICKS_PER_S == 0:
-            self._cut_silent(counter)
+            self._cut_silent()
         return await super().on_tick(counter)
 
-    def _cut_silent(self, counter: int) -> None:
-        seen, self._silent = self._silent, {}
-        for connection in self.server_state.connections:
-            if isinstance(connection, HttpToolsProtocol) and connection.cycle is None:
-                since = seen.get(connection, counter)
-                self._silent[connection] = since
-                if counter - since >= limits().handshake_s * TICKS_PER_S:
-                    connection.transport.abort()
+    def _cut_silent(self) -> None:
+        for connection in self._requests.overdue(
+            self.server_state.connections, time.monotonic(), head_s=limits().handshake_s
+        ):
+            connection.transport.abort()
 
 
 def run(configuration: uvicorn.Config, listener: socket.socket) -> None:

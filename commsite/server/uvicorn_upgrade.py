@@ -18,10 +18,33 @@ from commsite.server.uvicorn_transport import TransportProtocol
 
 VERSION = b"13"
 KEY_BYTES = 16
+HEAD_BYTES = 128 * 1024
 
 
 class UpgradeProtocol(HttpToolsProtocol):
-    """Given to uvicorn as `http=`."""
+    """Given to uvicorn as `http=`. Besides: the head of a request has an end (the parser would collect it for good)."""
+
+    _head_bytes: int | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser, unless this head is too long."""
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                if not self.transport.is_closing():
+                    self.send_400_response("The head of the request is too long.")
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """The head begins."""
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """The head has ended."""
+        self._head_bytes = None
+        super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """Hands the connection and the parsed request over to the WebSocket protocol."""
