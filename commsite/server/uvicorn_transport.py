@@ -9,13 +9,13 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 from websockets.protocol import Protocol, State
 
 from commsite.realtime.envelope import Wire
 from commsite.realtime.limits import limits
 from commsite.realtime.outbox import Outbox
+from commsite.server.uvicorn_turns import TurnTakingProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class UvicornTransport:
             self._outbox.cleared()
 
 
-class TransportProtocol(WebSocketsSansIOProtocol):
+class TransportProtocol(TurnTakingProtocol):
     """Given to uvicorn as `ws=`."""
 
     listener: Listener | None = None
