@@ -133,6 +133,8 @@ class TransportProtocol(TurnTakingProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Keeps what a hasty client sends before it was accepted."""
+        if self.conn.parser_exc is not None:
+            return  # the rest of what broke the protocol
         if self.accept_key is None:
             super().data_received(data)
             return
@@ -229,6 +231,24 @@ class TransportProtocol(TurnTakingProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def handle_parser_exception(self) -> None:
+        """Sends the library's close and goes on reading.
+
+        To close the connection on unread data would take the close frame back (RST).
+        """
+        closed = self.conn.close_sent
+        code, reason = (closed.code, closed.reason) if closed is not None else (1002, "")
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
 
     def handle_close(self, event: Any) -> None:
         """As uvicorn does, but a peer that has already closed is not waited for."""

@@ -38,6 +38,9 @@ class Tcp(asyncio.Transport):
         self.is_aborted = False
         self.is_closed = False
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return {"peername": ("192.0.2.1", 1), "sockname": ("192.0.2.2", 80)}.get(name, default)
 
