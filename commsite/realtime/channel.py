@@ -325,10 +325,12 @@ class Channel:
 
     def close_predecessor(self) -> None:
         """A duplicate join: the old channel's close follows the new one's reply, as Phoenix orders them."""
-        older, self.predecessor = self.predecessor, None
-        if older is not None:
-            older.close_predecessor()  # itself never answered: its own predecessor still waits for the close
-            older.send_close()
+        waiting: list[Channel] = [self]
+        while (older := waiting[-1].predecessor) is not None:  # who never answered has one too
+            waiting[-1].predecessor = None
+            waiting.append(older)
+        for channel in reversed(waiting[1:]):
+            channel.send_close()
 
     def _finish(self) -> None:
         self.end()

@@ -181,7 +181,7 @@ class UserSocket:
         if channel_class is None or not channel_class.is_implicit or push.event == LEAVE:
             return None
         channel = channel_class(
-            self, Topic.parse(push.topic), Push(NULL, NULL, push.topic, JOIN, EMPTY)
+            self, Topic.parse(push.topic), Push(push.join_ref, NULL, push.topic, JOIN, EMPTY)
         )
         channel.open_unasked()
         return channel
