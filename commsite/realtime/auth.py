@@ -127,8 +127,9 @@ def credential_from(scope: dict[str, Any]) -> Credential | None:
     found: dict[str, str] = {}
     for key, value in query(scope):
         found.setdefault(key, value)
+    is_long_poll = scope["type"] != "websocket"
     for kind in ("ticket", "token"):
-        if kind in found and not is_poll_token(found[kind]):
+        if kind in found and not (is_long_poll and is_poll_token(found[kind])):
             return Credential(kind, found[kind])
     cookie = header(scope, b"cookie")
     if cookie and f"{settings.SESSION_COOKIE_NAME}=" in cookie:
