@@ -31,10 +31,10 @@ find_python() {
     die "Python 3.11 or newer is needed (set PYTHON to its path if it has an unusual name)."
 }
 
+_stamp() { cat requirements.txt "$1" | sha256sum | cut -c1-64; }
 _venv() {  # requirements.txt | requirements-dev.txt
-    local wanted stamp=".venv/.stamp-$1" python
-    wanted="$(cat requirements.txt "$1" | sha256sum | cut -c1-64)"
-    [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    local python
+    [ -x .venv/bin/python ] && [ "$(cat ".venv/.stamp-$1" 2>/dev/null)" = "$(_stamp "$1")" ] && return
     if [ ! -x .venv/bin/pip ]; then
         python="$(find_python)"
         say "Making .venv with $("$python" --version)"
@@ -44,7 +44,8 @@ _venv() {  # requirements.txt | requirements-dev.txt
     fi
     say "Installing $1"
     .venv/bin/pip install -qq --requirement "$1" </dev/null
-    echo "$wanted" > "$stamp"
+    _stamp "$1" > ".venv/.stamp-$1"
+    _stamp requirements.txt > .venv/.stamp-requirements.txt  # the tools' list includes the site's
 }
 venv() { alone _venv "$1"; export PATH="$PWD/.venv/bin:$PATH"; }
 
