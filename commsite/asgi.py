@@ -20,7 +20,7 @@ from commsite.intake import Intake  # noqa: E402
 from commsite.realtime.auth import Refused  # noqa: E402
 from commsite.realtime.consumer import Handshakes, SocketConsumer, refuse  # noqa: E402
 from commsite.realtime.hub import hub  # noqa: E402
-from commsite.realtime.longpoll import LongPoll, poll_token  # noqa: E402
+from commsite.realtime.longpoll import LongPoll, OpeningPolls, poll_token  # noqa: E402
 from conversation.routing import websocket_urlpatterns as conversation_sockets  # noqa: E402
 
 Application = Callable[..., Awaitable[None]]
@@ -75,7 +75,11 @@ nowhere: Any = no_such_socket  # Django's stubs know views only, Channels routes
 application = ProtocolTypeRouter(
     {
         "http": Paths(
-            {LONGPOLL: ClientMiddleware(LongPoll(LONGPOLL), needs_identity=opens_session)},
+            {
+                LONGPOLL: OpeningPolls(
+                    ClientMiddleware(LongPoll(LONGPOLL), needs_identity=opens_session)
+                )
+            },
             Intake(django_application),
         ),
         "websocket": Paths(

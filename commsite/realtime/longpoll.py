@@ -43,6 +43,30 @@ class BadRequest(Exception):
     """Answered with a real HTTP 400."""
 
 
+class OpeningPolls:
+    """Middleware around authentication: a poll that opens a session is a handshake, and bounded as such."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Any) -> None:
+        """Counts the handshake while it is authenticated and answered; too many of an address get body status 403."""
+        if poll_token(scope) is not None or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        await hub.start()
+        try:
+            handshake = hub.admission.begin_handshake(auth.address_of(scope))
+        except Refused as refused:
+            count("handshakes_refused_total", reason=refused.reason)
+            await _respond_json(send, _status(403))
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            handshake.end()
+
+
 class LongPoll:
     """The ASGI application of one mount. `kinds` as in SocketConsumer."""
 
