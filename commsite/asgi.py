@@ -22,6 +22,7 @@ from commsite.realtime.consumer import Handshakes, SocketConsumer, refuse  # noq
 from commsite.realtime.hub import hub  # noqa: E402
 from commsite.realtime.longpoll import LongPoll, OpeningPolls, poll_token  # noqa: E402
 from conversation.routing import websocket_urlpatterns as conversation_sockets  # noqa: E402
+from presence.routing import websocket_urlpatterns as presence_sockets  # noqa: E402
 
 Application = Callable[..., Awaitable[None]]
 
@@ -84,7 +85,7 @@ application = ProtocolTypeRouter(
         ),
         "websocket": Paths(
             {"/socket/websocket": guarded(SocketConsumer.as_asgi())},
-            guarded(URLRouter([*conversation_sockets, re_path(r"", nowhere)])),
+            guarded(URLRouter([*conversation_sockets, *presence_sockets, re_path(r"", nowhere)])),
         ),
         "lifespan": lifespan,
     }

@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "django_vite",
     "servestatic",
     "commsite.clients",
+    "presence",
     "conversation",
 ]
 MIDDLEWARE = [
@@ -185,6 +186,13 @@ _LIMITS: dict[str, int | float] = {
     "DB_THREADS": 4 if IS_SQLITE else 8,
     "CONNECTIONS_WRITE_S": 3.0,  # how often the table of live connections is brought up to date
     "CONNECTIONS_LEASE_S": 20.0,  # a process that did not write for so long is dead
+    "PRESENCE_BROADCAST_S": 1.5,  # how often processes tell each other who is here
+    "PRESENCE_SILENT_PERIODS": 1,  # so many periods without news still bring a sign of life
+    "PRESENCE_DOWN_S": 30.0,  # the people of a process that was silent for so long are gone
+    "PRESENCE_PERMDOWN_S": 1200.0,  # and it is forgotten
+    "PRESENCE_GRACE_S": 15.0,  # a socket that dropped may come back within this, and nobody notices
+    "PRESENCE_COUNTS_ABOVE": 200,  # topics with more people tell their number only
+    "PRESENCE_META_BYTES": 2048,  # what may be told of one presence
 }
 
 

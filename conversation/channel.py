@@ -23,11 +23,12 @@ from conversation.schema import (
     RenameConversation,
     SendMessage,
 )
+from presence.channel import AttendedChannel
 
 PREFIX = "conversation:"
 
 
-class ConversationChannel(HistoryChannel):
+class ConversationChannel(AttendedChannel, HistoryChannel):
     """Thin: finds the conversation and the member, then hands over to queries and actions."""
 
     _is_leaving = False

@@ -45,6 +45,11 @@ def membership(conversation_id: uuid.UUID, user_id: int) -> Member:
         raise PushError("not_found", NO_SUCH_CONVERSATION) from None
 
 
+def may_see(user_id: int, topic_id: str) -> None:
+    """Members see who is there. Raises PushError("not_found")."""
+    sender(conversation_id_of(topic_id), user_id)
+
+
 class Sender(NamedTuple):
     """What sending needs to know of a member, and nothing more: it is the query asked most."""
 

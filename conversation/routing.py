@@ -18,6 +18,7 @@ def register() -> None:
     """Fill the core's registries; once, when the app is ready."""
     registry.route("conversation", ConversationChannel)
     registry.history("conversation", queries.missed_facts)
+    registry.visible("conversation", queries.may_see)
     for event in ("message_sent", *Change.Event.values):
         registry.declare(event, registry.Delivery.MUST)
     registry.declare("membership_changed", registry.Delivery.STATE)

@@ -52,7 +52,7 @@ def quick_passwords(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def no_blocking_on_the_loop() -> Iterator[None]:
     """A database, file or socket call of our packages on the event loop fails the test."""
-    with blockbuster_ctx(["commsite", "conversation"]):
+    with blockbuster_ctx(["commsite", "conversation", "presence"]):
         yield
 
 

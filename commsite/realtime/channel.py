@@ -78,6 +78,8 @@ class Channel:
     handlers: ClassVar[dict[str, Handler]] = {}
     is_implicit: ClassVar[bool] = False
     """True for topics that every socket has, joined or not."""
+    has_stopped = False
+    """True once it has ended in good order (left, or taken away), and not with its socket or by a crash."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -110,6 +112,9 @@ class Channel:
 
     async def leave(self) -> None:
         """Called once after the channel ended, however it ended, if the join had succeeded."""
+
+    def entered(self) -> None:
+        """Called once when the join was answered and what was held or replayed is out: from here on all is live."""
 
     def push(self, event: str, payload: Mapping[str, Any] | msgspec.Raw | Binary) -> None:
         """Sends an event to this client alone, in the order of the calls; nothing once the channel has ended.
@@ -206,6 +211,7 @@ class Channel:
 
     def stop(self, *, reply_to: Push | None = None, reply: Any = NO_REPLY) -> None:
         """Ends in good order: an optional reply, then `phx_close`; the client does not rejoin by itself."""
+        self.has_stopped = True
         self._finish()
         if reply_to is not None and reply is not NO_REPLY:
             self.socket.reply(reply_to, "ok", encode_payload(reply))
@@ -236,9 +242,7 @@ class Channel:
         try:
             changed = getattr(self, self.intercept[announcement.event])(payload)
         except Exception:
-            logger.exception(
-                "interceptor failed", extra={"topic": str(self.topic), "event": announcement.event}
-            )
+            logger.exception("interceptor failed", extra=self._facts(announcement.event))
             self.crash()
             return
         if changed is not None:
@@ -304,6 +308,8 @@ class Channel:
         """Lets what was held during the join go out."""
         if not self.socket.fanout.release(str(self.topic), self):
             self.socket.overflowed()
+        elif self.state == JOINED:
+            self.entered()
 
     def _refuse(self, push: Push, error: Exception) -> None:
         if self.state == LEFT:
@@ -313,11 +319,7 @@ class Channel:
             count("joins_refused_total", reason=error.reason)
             response = error.as_response()
         else:
-            logger.error(
-                "join crashed",
-                exc_info=error,
-                extra={"topic": str(self.topic), "socket": self.socket.id},
-            )
+            logger.error("join crashed", exc_info=error, extra=self._facts(JOIN))
             count("channel_crashes_total", kind=self.topic.kind)
             response = PushError("join crashed").as_response()
         self.socket.reply(push, "error", encode_payload(response))
@@ -388,12 +390,11 @@ class Channel:
         elif isinstance(error, StopChannel):
             self.stop(reply_to=push, reply=error.reply if error.reply is not None else NO_REPLY)
         else:
-            logger.error(
-                "handler crashed",
-                exc_info=error,
-                extra={"topic": str(self.topic), "event": push.event, "socket": self.socket.id},
-            )
+            logger.error("handler crashed", exc_info=error, extra=self._facts(push.event))
             self.crash()
+
+    def _facts(self, event: str) -> dict[str, str]:
+        return {"topic": str(self.topic), "event": event, "socket": self.socket.id}
 
     def _reply_error(self, push: Push, error: PushError) -> None:
         count("pushes_refused_total", reason=error.reason)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from commsite.realtime.channel import Channel
+from commsite.realtime.channel import JOINED, Channel
 from commsite.realtime.registry import Fact
 from commsite.realtime.schema import Payload, parse
 from commsite.realtime.threads import in_thread
@@ -89,3 +89,5 @@ class HistoryChannel(Channel):
             self._floor, self._replay = replayed
         self._replay = []
         fanout.release(topic, self, self._floor)
+        if self.state == JOINED:
+            self.entered()

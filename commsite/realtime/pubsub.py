@@ -41,6 +41,11 @@ def announce(
     _on_loop(lambda: hub.announce(announcement), lambda: (shard_of(topic), Envelope(announcement)))
 
 
+def announce_here(topic: str, event: str, payload: bytes) -> None:
+    """Sends `event` to those who joined `topic` in this process only: each process tells its own. Event loop only."""
+    hub.fanout.accept(Announcement(topic, event, payload, delivery_of(event)))
+
+
 def announce_on_commit(topic: str, event: str, payload: Mapping[str, Any], **options: Any) -> None:
     """The same once the transaction has committed (at once outside of one); never when it rolls back."""
     transaction.on_commit(partial(announce, topic, event, payload, **options))

@@ -32,6 +32,10 @@ class Fact(msgspec.Struct, frozen=True):
 HistoryReader = Callable[[str, int, int], list[Fact]]
 """(topic id, after, up to and including) -> the facts between, in order of seq. Runs in a database thread."""
 
+MaySee = Callable[[int, str], None]
+"""(user id, topic id): raises PushError when this user may not see who is there. Runs in a database thread."""
+
+_visibilities: dict[str, MaySee] = {}
 _routes: dict[str, "type[Channel]"] = {}
 _histories: dict[str, HistoryReader] = {}
 _deliveries: dict[str, Delivery] = {}
@@ -56,6 +60,16 @@ def history(kind: str, read: HistoryReader) -> None:
 def history_of(kind: str) -> HistoryReader | None:
     """The reader of a topic kind, None for topics that keep no history."""
     return _histories.get(kind)
+
+
+def visible(kind: str, may_see: MaySee) -> None:
+    """Says who may see who is present on topics of this kind; without it nobody may."""
+    _visibilities[kind] = may_see
+
+
+def visibility_of(kind: str) -> MaySee | None:
+    """The permission of a topic kind, None where nobody may see anybody."""
+    return _visibilities.get(kind)
 
 
 def declare(event: str, delivery: Delivery) -> None:

@@ -46,6 +46,7 @@ class UserSocket:
     __slots__ = (
         "__weakref__",
         "channels",
+        "close_code",
         "codec",
         "context",
         "fanout",
@@ -71,6 +72,7 @@ class UserSocket:
     ) -> None:
         self.id = f"{_PREFIX}-{next(_ids):x}"
         self.hub = hub
+        self.close_code: CloseCode | None = None
         self.limits = hub.limits
         self.fanout = hub.fanout
         self.context = context
@@ -273,6 +275,7 @@ class UserSocket:
         count("sockets_closed_total", code=str(int(code)))
         if retry_after_ms:
             self.hub.admission.defer(self.identity.session_id, retry_after_ms / 1000)
+        self.close_code = code
         self.end()
         self.outbox.close(int(code), reason, last)
 

@@ -18,7 +18,7 @@ from conversation.consumers import ConversationConsumer
 from conversation.models import Conversation, Member
 from conversation.schema import AddMember, RemoveMember, RenameConversation, SendMessage
 from tests.support import in_process
-from tests.support.phoenix_client import ErrorReply, PhoenixClient
+from tests.support.phoenix_client import PRESENCE, ErrorReply, PhoenixClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,6 +40,7 @@ async def connect() -> AsyncIterator[Callable[[User], Awaitable[PhoenixClient]]]
 
     async def connect(user: User) -> PhoenixClient:
         clients.append(await in_process.connect(ConversationConsumer.as_asgi(), user))
+        clients[-1].deaf_to = PRESENCE
         return clients[-1]
 
     yield connect

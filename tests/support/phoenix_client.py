@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PATIENCE_S = 10.0
+PRESENCE = frozenset({"presence_state", "presence_diff", "presence_counts"})
 BEARER = "base64url.bearer.phx."
 
 
@@ -79,6 +80,9 @@ def decode_binary(frame: bytes) -> Message:
 
 class PhoenixClient:
     """One connection. Replies are kept by ref, everything else waits in `messages` in order."""
+
+    deaf_to: frozenset[str] = frozenset()
+    """Events that the test is not about."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -209,7 +213,7 @@ class PhoenixClient:
         message = decode_binary(frame) if isinstance(frame, bytes) else Message(*json.loads(frame))
         if message.event == "phx_reply" and message.ref is not None:
             self.replies[str(message.ref)] = message.payload
-        else:
+        elif message.event not in self.deaf_to:
             self.messages.append(message)
 
     async def _until(self, is_there: Callable[[], bool], what: str, timeout_s: float) -> None:

@@ -1,0 +1,18 @@
+"""Presence as a Django app."""
+
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class PresenceConfig(AppConfig):
+    """Serves the topic kind `presence`, and the presence of people on the topics of rooms."""
+
+    name = "presence"
+    verbose_name = "Presence"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Tell the core which topics and events are ours, and start with the hub."""
+        import_module("presence.checks")
+        import_module("presence.routing").register()

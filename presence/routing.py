@@ -1,0 +1,31 @@
+"""What leads into presence from the socket and from the core: its topic, its events, its address, its life."""
+
+from django.urls import URLPattern, path
+
+from commsite.realtime import pubsub, registry, telemetry
+from presence import actions
+from presence.channel import PresenceChannel, may_see_scope
+from presence.consumers import PresenceConsumer
+from presence.tracker.rendering import DIFF, STATE
+from presence.tracking import COUNTS, GOSSIP, tracking
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/presence/websocket", PresenceConsumer.as_asgi()),
+]
+
+
+def register() -> None:
+    """Fill the core's registries; once, when the app is ready."""
+    registry.route("presence", PresenceChannel)
+    registry.visible("presence", may_see_scope)
+    # Must, and without a seq: a client that misses a diff is wrong for good, one that is too slow joins again.
+    registry.declare(STATE, registry.Delivery.MUST)
+    registry.declare(DIFF, registry.Delivery.MUST)
+    registry.declare(COUNTS, registry.Delivery.MUST)
+    pubsub.on_control(GOSSIP, tracking.on_gossip)
+    pubsub.on_control(actions.STATUS_CONTROL, tracking.on_status)
+    pubsub.on_control(actions.UNTRACK_CONTROL, tracking.on_untrack)
+    pubsub.on_gap(tracking.on_gap)
+    telemetry.subscribe("hub_started", tracking.start)
+    telemetry.subscribe("hub_stopping", tracking.stop)
+    telemetry.subscribe("ticked", tracking.end_statuses)

@@ -1,0 +1,106 @@
+"""Entries as Phoenix's Presence clients read them: `{key: {"metas": [...]}}`, JSON text. Pure.
+
+A meta is JSON text of an object; `phx_ref` (the entry's dot) and `phx_ref_prev` (the one it replaces in the same
+diff) are put in front of what it holds. Diffs are tolerant of repetition: a join of a ref that is there replaces it,
+a leave of one that is not there does nothing; so a state may be taken while a diff waits.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from presence.tracker.delta import Entry
+from presence.tracker.diff import Diff, TopicDiff
+
+_encode = msgspec.json.Encoder().encode
+STATE = "presence_state"
+DIFF = "presence_diff"
+
+
+def meta_of(entry: Entry, replaces: str | None = None) -> bytes:
+    """The entry's meta with its refs."""
+    previous = b"" if replaces is None else b',"phx_ref_prev":' + _encode(replaces)
+    rest = entry.meta[1:] if entry.meta == b"{}" else b"," + entry.meta[1:]
+    return b'{"phx_ref":' + _encode(entry.ref) + previous + rest
+
+
+def presences(entries: Iterable[Entry], replaces: Mapping[str, str] | None = None) -> bytes:
+    """The map of these entries. `replaces` names refs that they take the place of, by their own refs."""
+    keys: dict[str, list[bytes]] = {}
+    for entry in entries:
+        meta = meta_of(entry, None if replaces is None else replaces.get(entry.ref))
+        keys.setdefault(entry.key, []).append(meta)
+    pairs = (
+        _encode(key) + b':{"metas":[' + b",".join(metas) + b"]}" for key, metas in keys.items()
+    )
+    return b"{" + b",".join(pairs) + b"}"
+
+
+def diff_payload(diff: TopicDiff) -> bytes:
+    """`{"joins", "leaves"}`, both always there. An update is a join that names the ref of its leave."""
+    left = {(entry.key, entry.id): entry.ref for entry in diff.leaves.values()}
+    replaces = {
+        entry.ref: left[entry.key, entry.id]
+        for entry in diff.joins.values()
+        if (entry.key, entry.id) in left
+    }
+    joins = presences(diff.joins.values(), replaces)
+    return b'{"joins":' + joins + b',"leaves":' + presences(diff.leaves.values()) + b"}"
+
+
+def state_parts(entries: Iterable[Entry], most_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """(event, payload) of a whole list: one `presence_state`, and the rest as joins, each below `most_bytes`."""
+    part: list[Entry] = []
+    size, is_first = 0, True
+    for entry in entries:
+        cost = len(entry.meta) + len(entry.key) + 64
+        if part and size + cost > most_bytes:
+            yield _part(part, is_first=is_first)
+            part, size, is_first = [], 0, False
+        part.append(entry)
+        size += cost
+    if part or is_first:
+        yield _part(part, is_first=is_first)
+
+
+def _part(entries: list[Entry], *, is_first: bool) -> tuple[str, bytes]:
+    body = presences(entries)
+    return (STATE, body) if is_first else (DIFF, b'{"joins":' + body + b',"leaves":{}}')
+
+
+class Collector:
+    """Changes of a short while, joined to one diff per topic. What must stay apart stays apart.
+
+    A ref that joins and leaves within the while is told as two diffs: a client whose state was taken in between knows
+    it, and must hear that it left.
+    """
+
+    def __init__(self) -> None:
+        self._topics: dict[str, TopicDiff] = {}
+
+    def add(self, diff: Diff) -> dict[str, TopicDiff]:
+        """Takes changes; returns what must be told first."""
+        ripe = {}
+        for name, change in diff.topics.items():
+            waiting = self._topics.get(name)
+            if waiting is not None and _collide(waiting, change):
+                ripe[name] = self._topics.pop(name)
+                waiting = None
+            if waiting is None:
+                self._topics[name] = TopicDiff(dict(change.joins), dict(change.leaves))
+            else:
+                waiting.joins.update(change.joins)
+                waiting.leaves.update(change.leaves)
+        return ripe
+
+    def take(self) -> dict[str, TopicDiff]:
+        """Everything that waits, by topic."""
+        topics, self._topics = self._topics, {}
+        return topics
+
+
+def _collide(waiting: TopicDiff, change: TopicDiff) -> bool:
+    return not (
+        waiting.joins.keys().isdisjoint(change.leaves)
+        and waiting.leaves.keys().isdisjoint(change.joins)
+    )
