@@ -75,6 +75,7 @@ class AttendedChannel(Channel):
         topic = str(self.topic)
         tracking.appear(topic, str(self.identity.user_id), entry_id, self._meta(device, status))
         self._entry_id = entry_id
+        await tracking.complete()
         for event, payload in tracking.snapshot(topic):
             self.push(event, msgspec.Raw(payload))
 

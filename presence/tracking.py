@@ -39,6 +39,7 @@ PART_BYTES = 256 * 1024
 BACK_TO_LISTS = 0.8
 """A topic that shrinks is told by names again below this part of the threshold: no flapping at the border."""
 MAX_KEY_BYTES = 255
+LOOK_AGAIN_S = 0.1
 
 Found = TypeVar("Found")
 Name = tuple[str, str, str]
@@ -99,6 +100,7 @@ class Tracking:
         self._telling: asyncio.TimerHandle | None = None
         self._graced: dict[Place, dict[str, asyncio.TimerHandle]] = {}
         self._people: dict[str, set[Name]] = {}
+        self._is_complete = asyncio.Event()
         self._expiries: dict[str, float] = {}
         self._counted: set[str] = set()
         self.status_changes = 0
@@ -112,6 +114,24 @@ class Tracking:
         replica = Replica(hub.node, time.time_ns() // 1000)
         self._shard = Shard(replica, periods(), _HubLink(), self._changed)
         hub.backplane.answers[TRANSFER] = self._on_transfer
+        if hub.backplane.is_alone:
+            self._is_complete.set()
+        else:  # within two periods everybody who lives has spoken
+            asyncio.get_running_loop().call_later(2 * periods().broadcast_s, self._look_round)
+
+    def _look_round(self) -> None:
+        """Is complete once everybody who was met is shown."""
+        if any(report.condition == "joining" for report in self.report()):
+            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look_round)
+        else:
+            self._is_complete.set()
+
+    async def complete(self) -> None:
+        """Waits until this process, fresh from its start, knows what the others know.
+
+        A list that it gave before would show people as gone to those who come over from another process.
+        """
+        await self._is_complete.wait()
 
     def stop(self, hub: Hub) -> None:
         """Says goodbye; the others show our people for the time of grace, so that they can come back elsewhere."""

@@ -10,7 +10,7 @@ if (["phoenix1616", "phoenix1721"].includes(version)) {
   // These two look for their environment on `window` only.
   globalThis.window = { addEventListener() {}, XMLHttpRequest: require("xhr2"), WebSocket };
 }
-const { Socket, LongPoll } = require(version);
+const { Socket, LongPoll, Presence } = require(version);
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line, pack)}\n`);
 const tell = (event, facts) => say({ event, ...facts });
@@ -95,6 +95,17 @@ function join({ socket, channel: name, topic, params = {} }, answer) {
   channel.join(10_000).receive("ok", settle("ok")).receive("error", settle("error")).receive("timeout", settle("timeout"));
 }
 
+// The client's own Presence class on a channel that is joined here; every change of what it shows is told.
+function present({ socket, channel: name, topic }, answer) {
+  const channel = sockets.get(socket).channel(topic);
+  channels.set(name, { channel });
+  const presence = new Presence(channel);
+  presence.onJoin((key, before) => before || tell("presence_change", { channel: name, kind: "join", key }));
+  presence.onLeave((key, now) => now.metas.length || tell("presence_change", { channel: name, kind: "leave", key }));
+  presence.onSync(() => tell("presence_list", { channel: name, shown: Object.fromEntries(presence.list((key, { metas }) => [key, metas])) }));
+  receive(channel.join(10_000), answer);
+}
+
 function receive(push, answer) {
   for (const status of ["ok", "error", "timeout"]) push.receive(status, (response) => answer({ status, response }));
 }
@@ -102,6 +113,7 @@ function receive(push, answer) {
 const verbs = {
   open: (command, answer) => answer(open(command) ?? null),
   join,
+  present,
   push: ({ channel, event, payload }, answer) => receive(channels.get(channel).channel.push(event, unpack(payload)), answer),
   leave: ({ channel }, answer) => receive(channels.get(channel).channel.leave(), answer),
   ping: ({ socket }, answer) => {

@@ -76,6 +76,26 @@ class PhoenixJs:
         """Joins; returns the first answer, {status, response}."""
         return await self._do("join", socket=socket, channel=channel, topic=topic, params=params)
 
+    async def present(self, socket: str, channel: str, topic: str) -> Event:
+        """Joins with the client's own Presence class on the channel; returns the answer, {status, response}."""
+        return await self._do("present", socket=socket, channel=channel, topic=topic)
+
+    async def shown(self, channel: str, people: int, **of_one: Any) -> list[str]:
+        """Waits until Presence shows so many keys, one of them with a meta like `of_one`; returns the keys."""
+
+        def last() -> dict[str, list[dict[str, Any]]]:
+            lists = self.heard("presence_list", channel=channel)
+            return lists[-1]["shown"] if lists else {}
+
+        def is_so() -> bool:
+            metas = [meta for each in last().values() for meta in each]
+            return len(last()) == people and (
+                not of_one or any(of_one.items() <= meta.items() for meta in metas)
+            )
+
+        await self._until(is_so, f"{people} people with {of_one}")
+        return sorted(last())
+
     async def start_joining(
         self, socket: str, channel: str, topic: str, **params: Any
     ) -> asyncio.Task[Event]:
