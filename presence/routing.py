@@ -6,8 +6,9 @@ from commsite.realtime import pubsub, registry, telemetry
 from presence import actions
 from presence.channel import PresenceChannel, may_see_scope
 from presence.consumers import PresenceConsumer
+from presence.link import GOSSIP
 from presence.tracker.rendering import DIFF, STATE
-from presence.tracking import COUNTS, GOSSIP, tracking
+from presence.tracking import COUNTS, tracking
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/presence/websocket", PresenceConsumer.as_asgi()),

@@ -51,3 +51,15 @@ class TopicPresence(TypedDict):
     topic: str
     count: int
     presences: dict[str, dict[str, list[dict[str, Any]]]]
+
+
+class ReportRow(TypedDict):
+    """What one process says of one replica. `silent_s` is None for its own."""
+
+    replica: str
+    condition: str
+    version: int
+    silent_s: float | None
+    entries: int
+    cloud: int
+    generations: list[int]

@@ -6,9 +6,8 @@ topic in this process.
 """
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,19 +17,16 @@ from commsite.realtime.envelope import encode_payload
 from commsite.realtime.errors import PushError
 from commsite.realtime.hub import Hub, hub
 from commsite.realtime.pubsub import announce_here
-from presence.schema import StatusShape, TopicPresence
+from presence.link import TRANSFER, HubLink
+from presence.schema import ReportRow, StatusShape, TopicPresence
 from presence.tracker.delta import Entry
 from presence.tracker.diff import Diff, TopicDiff
 from presence.tracker.periods import Periods
 from presence.tracker.rendering import DIFF, STATE, Collector, diff_payload, presences, state_parts
 from presence.tracker.replica import Replica
 from presence.tracker.shard import Shard
-from presence.tracker.tracker import Report
 
-logger = logging.getLogger(__name__)
-
-GOSSIP = "presence"
-TRANSFER = "presence"
+REPORT = "presence_report"
 COUNTS = "presence_counts"
 TOLD_AFTER_S = 0.05
 """Changes of so long are told as one diff: people do not see the difference, clients do."""
@@ -40,8 +36,12 @@ BACK_TO_LISTS = 0.8
 """A topic that shrinks is told by names again below this part of the threshold: no flapping at the border."""
 MAX_KEY_BYTES = 255
 LOOK_AGAIN_S = 0.1
+REPORT_S = 2.0
+PATIENCE_S = 5.0
+"""How long a thread waits for the event loop."""
 
 Found = TypeVar("Found")
+Default = TypeVar("Default")
 Name = tuple[str, str, str]
 """Topic, key and id of an entry of this process."""
 Place = tuple[str, str, str]
@@ -62,30 +62,6 @@ def periods() -> Periods:
 def device_of(id: str) -> str:  # noqa: A002  the entry's word
     """The device in the id of a person's entry, `<device>/<connection>`."""
     return id.partition("/")[0]
-
-
-class _HubLink:
-    """The backplane as the tracker's way out."""
-
-    def to_all(self, gossip: bytes) -> None:
-        hub.backplane.control(GOSSIP, {"from": hub.backplane.mailbox, "gossip": gossip})
-
-    async def ask(self, address: str, gossip: bytes) -> list[bytes]:
-        patience_s = settings.REALTIME["PRESENCE_BROADCAST_S"]
-        answer = await hub.backplane.call(address, TRANSFER, {"gossip": gossip}, patience_s)
-        answers: list[bytes] = answer["gossip"]
-        return answers
-
-    def spawn(self, work: Any) -> None:
-        hub.spawn(_quietly(work))
-
-
-async def _quietly(work: Any) -> None:
-    """A transfer that fails is asked for again by the tracker itself."""
-    try:
-        await work
-    except Exception as error:
-        logger.debug("presence: no transfer: %r", error)
 
 
 class Tracking:
@@ -112,8 +88,9 @@ class Tracking:
         """Begins to gossip; called when the hub has started."""
         self._reset()
         replica = Replica(hub.node, time.time_ns() // 1000)
-        self._shard = Shard(replica, periods(), _HubLink(), self._changed)
+        self._shard = Shard(replica, periods(), HubLink(), self._changed)
         hub.backplane.answers[TRANSFER] = self._on_transfer
+        hub.backplane.answers[REPORT] = self._on_report
         if hub.backplane.is_alone:
             self._is_complete.set()
         else:  # within two periods everybody who lives has spoken
@@ -121,7 +98,7 @@ class Tracking:
 
     def _look_round(self) -> None:
         """Is complete once everybody who was met is shown."""
-        if any(report.condition == "joining" for report in self.report()):
+        if any(row["condition"] == "joining" for row in self._rows()):
             asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look_round)
         else:
             self._is_complete.set()
@@ -276,7 +253,7 @@ class Tracking:
             return [(STATE, b"{}"), (COUNTS, self._counts(topic))]
         return tuple(state_parts(self.list(topic), PART_BYTES))
 
-    def topic_presence(self, topic: str) -> TopicPresence:
+    async def topic_presence(self, topic: str) -> TopicPresence:
         """Who is there, as REST answers it."""
         entries = [] if self._is_counted(topic) else self.list(topic)
         return {
@@ -284,6 +261,14 @@ class Tracking:
             "count": self.count(topic),
             "presences": msgspec.json.decode(presences(entries)),
         }
+
+    async def people_on(self, topic: str) -> Sequence[Entry]:
+        """The entries themselves, as the admin lists them."""
+        return self.list(topic)
+
+    async def topics(self) -> dict[str, int]:
+        """Every topic with the number of people on it."""
+        return {} if self._shard is None else self._shard.tracker.roster.topics()
 
     def _is_counted(self, topic: str) -> bool:
         """Whether the topic is told by numbers alone; there is a margin between growing and shrinking."""
@@ -336,11 +321,41 @@ class Tracking:
         else:
             announce_here(topic, DIFF, diff_payload(change))
 
-    # -- for threads
+    # -- for operators
 
-    def report(self) -> tuple[Report, ...]:
-        """What this process knows of each replica."""
-        return () if self._shard is None else self._shard.report()
+    async def reports(self) -> dict[str, Sequence[ReportRow]]:
+        """What each process says of every replica that it knows, by node; those that do not answer are left out."""
+        if self._shard is None:
+            return {}
+        addresses = self._shard.addresses
+        nodes = [replica.name for replica in addresses]
+        asked = [hub.backplane.call(each, REPORT, {}, REPORT_S) for each in addresses.values()]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        rows = {hub.node: self._rows()}
+        rows |= {
+            node: answer["rows"]
+            for node, answer in zip(nodes, answers, strict=True)
+            if not isinstance(answer, BaseException)
+        }
+        return rows
+
+    async def _on_report(self, payload: dict[str, Any]) -> dict[str, Any]:
+        return {"rows": self._rows()}
+
+    def _rows(self) -> Sequence[ReportRow]:
+        reports = () if self._shard is None else self._shard.report()
+        return [
+            {
+                "replica": report.replica.name,
+                "condition": report.condition,
+                "version": report.version,
+                "silent_s": report.silent_s,
+                "entries": report.entries,
+                "cloud": report.cloud,
+                "generations": report.generations,
+            }
+            for report in reports
+        ]
 
 
 def _meta_bytes(meta: Mapping[str, Any]) -> bytes:
@@ -354,17 +369,11 @@ def _meta_bytes(meta: Mapping[str, Any]) -> bytes:
 tracking = Tracking()
 
 
-def from_thread(read: Callable[[], Found], otherwise: Found) -> Found:
-    """Runs `read` on the event loop of this process and returns its result; `otherwise` where no hub runs."""
+def from_thread(
+    read: Callable[[], Coroutine[Any, Any, Found]], otherwise: Default
+) -> Found | Default:
+    """Runs `read()` on the event loop of this process and returns its result; `otherwise` where no hub runs."""
     loop = hub.loop
     if loop is None or loop.is_closed():
         return otherwise
-
-    async def work() -> Found:
-        return read()
-
-    return asyncio.run_coroutine_threadsafe(work(), loop).result(PATIENCE_S)
-
-
-PATIENCE_S = 5.0
-"""How long a thread waits for the event loop."""
+    return asyncio.run_coroutine_threadsafe(read(), loop).result(PATIENCE_S)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from commsite.realtime.errors import CloseCode
 from commsite.realtime.hub import hub
+from presence.tracker.rendering import presences
 from presence.tracking import tracking
 from tests.presence.phoenix_presence import PhoenixPresence, refs
 from tests.support.deadline import eventually
@@ -79,7 +81,7 @@ async def test_an_explicit_leave_is_told_at_once(connect: Connect, ada: User, gr
     await there.leave(LOBBY)
 
     assert (await the_diff(here, "leaves", grace))["username"] == "grace"
-    assert set((await tracked(here))) == {str(ada.pk)}
+    assert set(await tracked(here)) == {str(ada.pk)}
 
 
 async def tracked(client: PhoenixClient) -> list[str]:
@@ -121,7 +123,8 @@ async def test_a_rejoin_of_the_same_channel_is_no_leave(
 
 
 def state_of(topic: str) -> dict[str, Any]:
-    return tracking.topic_presence(topic)["presences"]
+    state: dict[str, Any] = json.loads(presences(tracking.list(topic)))
+    return state
 
 
 async def test_a_device_that_is_sent_away_goes_at_once(
@@ -165,11 +168,13 @@ async def test_activity_has_a_rate(connect: Connect, ada: User) -> None:
     here = await connect(ada)
     await enter(here)
 
-    with pytest.raises(ErrorReply) as refused:
+    async def waver() -> None:
         for number in range(20):
-            await here.call(
-                LOBBY, "set_activity", {"activity": "idle" if number % 2 else "active"}
-            )
+            activity = "idle" if number % 2 else "away"
+            await here.call(LOBBY, "set_activity", {"activity": activity})
+
+    with pytest.raises(ErrorReply) as refused:
+        await waver()
 
     assert refused.value.reason == "rate_limited"
 
