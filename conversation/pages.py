@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import include, path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -31,8 +32,11 @@ from conversation.schema import (
     RenameConversation,
     SendMessage,
 )
+from presence.pages import status_form
 
 ROWS_AT_HOME = 100
+# Whoever is online is told by the topic; of those who are not, a page names no more than these.
+PEOPLE_AT_HOME = 100
 # As many as REST lists on a page: what is listed there and not here is new to the page.
 ROWS_BESIDE = 50
 GROUP = timedelta(minutes=5)
@@ -42,8 +46,10 @@ GROUP = timedelta(minutes=5)
 @require_GET
 @private
 def home(request: HttpRequest) -> HttpResponse:
-    """My conversations, the liveliest first."""
+    """My conversations, the liveliest first, and the people in them."""
+    user = user_of(request)
     rows = _rows(request, ROWS_AT_HOME + 1)
+    people = list(_people(user.pk))
     return page(
         request,
         "conversation/home.html",
@@ -51,6 +57,9 @@ def home(request: HttpRequest) -> HttpResponse:
             "section": "conversations",
             "rows": rows[:ROWS_AT_HOME],
             "has_more": len(rows) > ROWS_AT_HOME,
+            "people": people,
+            "start": {"user": {"id": user.pk, "username": user.username}, "people": people},
+            **status_form(user.pk),
         },
     )
 
@@ -102,6 +111,18 @@ def _rows(request: HttpRequest, limit: int) -> list[dict[str, Any]]:
         {"conversation": row, "last": row.last_message, "hue": hue_of(row.id.int)}
         for row in queries.my_conversations(user_of(request).pk)[:limit]
     ]
+
+
+def _people(user_id: int) -> Iterable[dict[str, Any]]:
+    """The others in my conversations."""
+    shared = User.objects.filter(memberships__conversation__members__user_id=user_id)
+    for person in shared.exclude(pk=user_id).distinct().order_by("username")[:PEOPLE_AT_HOME]:
+        yield {
+            "id": person.pk,
+            "username": person.username,
+            "hue": hue_of(person.pk),
+            "last_seen": None,
+        }
 
 
 def _has_more(conversation_id: uuid.UUID, user_id: int, shown: list[MessageShape]) -> bool:
@@ -218,6 +239,7 @@ def _back(request: HttpRequest, conversation_id: uuid.UUID, error: PushError) ->
 
 
 urlpatterns = [
+    path("", include("presence.pages")),
     path("", home, name="home"),
     path("conversations/new/", new_conversation, name="new-conversation"),
     path("conversations/<uuid:conversation_id>/", conversation, name="conversation"),

@@ -1,6 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import { unsafeSVG } from "lit/directives/unsafe-svg.js";
 import {
+  ChevronDown,
   CircleAlert,
   Clock3,
   Copy,
@@ -25,6 +26,7 @@ const SHAPES = {
   pending: shapesOf(Clock3),
   reconnect: shapesOf(RefreshCw),
   reply: shapesOf(Reply),
+  unfold: shapesOf(ChevronDown),
 };
 
 /** The icons that elements may show. */

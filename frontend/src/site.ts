@@ -1,6 +1,7 @@
 import "./styles/site.css";
 import { isTyping } from "./conversation/keys";
 import { Switcher } from "./conversation/switcher";
+import { offerPresets } from "./presence/status_presets";
 import { exactTime, nextChangeMs, relativeTime } from "./times";
 
 /** What every page does: times in the reader's zone, the keyboard map, forms that send once. */
@@ -94,4 +95,7 @@ window.addEventListener("pageshow", (event) => {
 });
 for (const button of document.querySelectorAll("[data-keyboard-map]")) {
   button.addEventListener("click", openKeyboardMap);
+}
+for (const form of document.querySelectorAll<HTMLFormElement>("[data-status-form]")) {
+  offerPresets(form);
 }

@@ -1,11 +1,58 @@
+import { Announcer } from "../announcer";
+import { Comings } from "../presence/comings";
+import { Lobby } from "../presence/lobby";
+import type { PeoplePanel } from "../presence/people_panel";
+import "../presence/people_panel";
+import { statusAt } from "../presence/person";
+import { StatusDialog } from "../presence/status_dialog";
 import { browserSurroundings } from "../realtime/session";
 import { UserSocket } from "../realtime/user_socket";
 import { ConversationList } from "./list";
 
-/** The list of conversations, live. */
+/** The list of conversations and who is online, live. */
 const list = document.querySelector<HTMLElement>("[data-conversations]");
 if (list !== null) {
   const socket = new UserSocket("/socket", browserSurroundings);
   new ConversationList(list, Number(list.dataset.user)).follow(socket, null);
+  const panel = document.querySelector<PeoplePanel>("people-panel");
+  if (panel !== null) showPeople(panel, socket);
   socket.open();
+}
+
+function showPeople(panel: PeoplePanel, socket: UserSocket): void {
+  const given = document.querySelector("#home-people")?.textContent ?? "";
+  const { user, people } = JSON.parse(given) as Pick<PeoplePanel, "user"> & {
+    people: PeoplePanel["acquaintances"];
+  };
+  panel.user = user;
+  panel.acquaintances = people;
+  panel.isOpen = window.matchMedia("(width >= 1080px)").matches;
+
+  const region = document.querySelector<HTMLElement>("#announcements");
+  const announcer = region === null ? null : new Announcer(region);
+  const comings = new Comings(user.id, (sentence) => announcer?.say(sentence));
+  const lobby = new Lobby(socket, () => {
+    const { knowledge } = lobby.roster;
+    panel.knowledge = knowledge;
+    panel.problem = lobby.problem;
+    if (knowledge.kind === "people") comings.see(knowledge.people);
+  });
+  socket.watch(({ state }) => {
+    const isLive = state === "open" || state === "connecting";
+    panel.asOf = isLive ? null : (panel.asOf ?? new Date());
+  });
+
+  const dialog = document.querySelector<HTMLDialogElement>("#status-dialog");
+  const form = dialog?.querySelector<HTMLFormElement>("[data-status-form]");
+  if (dialog && form) {
+    const own = new StatusDialog(dialog, form, lobby);
+    panel.addEventListener("set-status", (event) => {
+      const { knowledge } = lobby.roster;
+      if (knowledge.kind === "loading") return;
+      event.preventDefault();
+      const status = knowledge.kind === "people" ? knowledge.people.get(user.id)?.status : null;
+      own.open(statusAt(status ?? null, new Date()));
+    });
+  }
+  lobby.join();
 }

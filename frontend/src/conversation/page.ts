@@ -1,4 +1,6 @@
 import { Announcer } from "../announcer";
+import { seenIn } from "../presence/attendance";
+import { Lobby } from "../presence/lobby";
 import { type ConnectionLine, spokenLink } from "../realtime/connection_line";
 import "../realtime/connection_line";
 import type { Link } from "../realtime/link";
@@ -29,6 +31,7 @@ class ConversationPage {
   readonly #timeline: Timeline;
   readonly #unsent: UnsentMessages;
   readonly #room: Room;
+  readonly #lobby: Lobby;
   readonly #list = required<ConversationTimeline>("conversation-timeline");
   readonly #line = required<ConnectionLine>("connection-line");
   readonly #jump = required<HTMLButtonElement>("[data-jump]");
@@ -70,7 +73,9 @@ class ConversationPage {
     );
     const keys = new TimelineKeys(this.#list, () => this.#composer.focus());
     this.#socket = new UserSocket("/socket", browserSurroundings);
+    this.#lobby = new Lobby(this.#socket, () => this.#peopleChanged());
     this.#room = this.#openRoom();
+    this.#lobby.tellAlsoOn(this.#room.channel);
     this.#others = new ConversationList(required("[data-conversations]"), user.id);
     this.#list.user = user;
     this.#list.heading = conversation.title;
@@ -84,6 +89,7 @@ class ConversationPage {
     this.#listen();
     this.#socket.watch((link) => this.#linkChanged(link));
     this.#room.join();
+    this.#lobby.join();
     this.#socket.open();
     this.#noteRead();
     this.#goToAnchor();
@@ -100,6 +106,7 @@ class ConversationPage {
         this.#timeline.applyReply(message);
         this.#draw();
       },
+      peopleChanged: () => this.#peopleChanged(),
       membersChanged: (seq, event, member) => this.#membersChanged(seq, event, member),
       renamed: (seq, title) => {
         this.#timeline.sawSeq(seq);
@@ -135,6 +142,7 @@ class ConversationPage {
     if (reply.members !== undefined) this.#members.replace(reply.members);
     this.#draw();
     this.#unsent.open();
+    this.#lobby.tellAgain(this.#room.channel);
     this.#others.follow(this.#socket, this.#start.conversation.id);
     this.#moved();
   }
@@ -160,6 +168,12 @@ class ConversationPage {
     this.#members.apply(event, member);
     const verb = { member_added: "was added", member_removed: "has left" }[event];
     if (verb !== undefined) this.#announcer.say(`${member.username} ${verb}.`);
+  }
+
+  #peopleChanged(): void {
+    const people = seenIn(this.#lobby.roster, this.#room.roster);
+    this.#members.show(people);
+    this.#list.people = people;
   }
 
   #rename(title: string): void {

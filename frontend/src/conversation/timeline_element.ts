@@ -1,6 +1,8 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { type IconName, icon } from "../icon";
+import type { People } from "../presence/attendance";
+import { wordsOf } from "../presence/person";
 import { clockTime, dayHeading, exactTime, hourCycleOf } from "../times";
 import type { Row } from "./grouping";
 import { segmentsOf } from "./links";
@@ -28,6 +30,7 @@ export class ConversationTimeline extends LitElement {
     selected: { attribute: false },
     problem: { attribute: false },
     heading: { attribute: false },
+    people: { attribute: false },
   };
 
   declare rows: Row[];
@@ -40,6 +43,8 @@ export class ConversationTimeline extends LitElement {
   declare problem: string;
   /** What the conversation is called. */
   declare heading: string;
+  /** How the authors are here; null while it is not known. */
+  declare people: People | null;
   declare find: (id: string) => Message | undefined;
 
   constructor() {
@@ -50,6 +55,7 @@ export class ConversationTimeline extends LitElement {
     this.selected = null;
     this.problem = "";
     this.heading = "";
+    this.people = null;
     this.find = () => undefined;
   }
 
@@ -165,7 +171,12 @@ export class ConversationTimeline extends LitElement {
   #gutter(isFirst: boolean, author: Person, at: Date): TemplateResult {
     return html`<div class="message-gutter" aria-hidden="true">${
       isFirst
-        ? html`<span class="avatar" data-hue=${author.id % 8}>${initialOf(author)}</span>`
+        ? html`<span
+            class="avatar"
+            data-hue=${author.id % 8}
+            data-presence=${this.people?.of(author.id) ?? nothing}
+            title=${this.#attendance(author)}
+            >${initialOf(author)}</span>`
         : html`<time class="message-clock" datetime=${at.toISOString()}>${clock(at)}</time>`
     }</div>`;
   }
@@ -173,13 +184,25 @@ export class ConversationTimeline extends LitElement {
   #heading(isFirst: boolean, author: Person, at: Date): TemplateResult {
     const isOwn = author.id === this.user.id;
     return html`<p class=${isFirst ? "message-heading" : "message-heading visually-hidden"}>
-      <b class="message-author">${author.username}</b>${
+      <b class="message-author">${author.username}</b>${this.#spoken(isFirst, author)}${
         isOwn ? html`<span class="tag">you</span>` : nothing
       }
       <time class="message-time" datetime=${at.toISOString()} title=${exact(at)}
         >${clock(at)}</time
       >
     </p>`;
+  }
+
+  /** Heard with the first message of a group; the eye has the dot. */
+  #spoken(isFirst: boolean, author: Person): TemplateResult | typeof nothing {
+    const words = wordsOf(this.people?.of(author.id));
+    if (!isFirst || words === "" || author.id === this.user.id) return nothing;
+    return html`<span class="visually-hidden">, ${words}</span>`;
+  }
+
+  #attendance(author: Person): string {
+    const words = wordsOf(this.people?.of(author.id));
+    return words === "" ? author.username : `${author.username}, ${words}`;
   }
 
   #quote(key: string, message: Message): TemplateResult {

@@ -36,6 +36,12 @@ declare module "phoenix" {
     ping(callback: (rttMs: number) => void): boolean;
   }
 
+  export class Presence<Meta> {
+    constructor(channel: Channel);
+    onSync(callback: () => void): void;
+    list<T>(by: (key: string, presence: { metas: Meta[] }) => T): T[];
+  }
+
   export interface Frame {
     join_ref: string | null;
     ref: string | null;

@@ -1,0 +1,27 @@
+import type { Attendance, PresentPerson } from "./person";
+import type { Roster } from "./roster";
+
+/** Who is here and how, as a page shows it: one answer for all its faces. */
+export interface People {
+  /** Undefined while nothing is known. */
+  of: (id: number) => Attendance | undefined;
+  find: (id: number) => PresentPerson | undefined;
+}
+
+/**
+ * What the first roster that names people knows; null when none does.
+ *
+ * The site's is asked first: somebody who has another page open is here all the same. Where too
+ * many are at the site to be named, a conversation's own roster still names its people.
+ */
+export function seenIn(...rosters: readonly Pick<Roster, "knowledge">[]): People | null {
+  for (const { knowledge } of rosters) {
+    if (knowledge.kind !== "people") continue;
+    const { people } = knowledge;
+    return {
+      of: (id) => people.get(id)?.activity ?? "offline",
+      find: (id) => people.get(id),
+    };
+  }
+  return null;
+}
