@@ -200,6 +200,7 @@ class ConversationPage {
     }
     this.#line.link = link;
     this.#list.isOnline = link.state === "open" || link.state === "connecting";
+    required(".conversation").toggleAttribute("data-stale", !this.#list.isOnline);
     // The line may have outlived the browser's being off line: then nobody joins again.
     if (link.state !== "open") this.#unsent.close();
     else if (this.#room.isJoined) this.#unsent.open();
