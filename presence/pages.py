@@ -18,12 +18,12 @@ from presence.schema import SetStatus
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
 EXPIRIES = (
-    ("", "When I do it"),
-    (HOUR_S // 2, "In 30 minutes"),
-    (HOUR_S, "In 1 hour"),
-    (4 * HOUR_S, "In 4 hours"),
-    (DAY_S, "In a day"),
-    (7 * DAY_S, "In a week"),
+    ("", "Until I clear it"),
+    (HOUR_S // 2, "For 30 minutes"),
+    (HOUR_S, "For 1 hour"),
+    (4 * HOUR_S, "For 4 hours"),
+    (DAY_S, "For a day"),
+    (7 * DAY_S, "For a week"),
 )
 PRESETS = (
     {"emoji": "💬", "text": "In a meeting", "expires_in_s": HOUR_S},

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tests.conftest import StartSite
     from tests.support.browser import Visitor
     from tests.support.people import Person
-    from tests.support.server import Site
 
 # Keeps every state that a person's face has had, from now on.
 REMEMBER_STATES = """(face) => {
@@ -143,7 +142,7 @@ async def test_a_status_needs_no_script(start_site: StartSite, visit: Visit) -> 
     await grace.page.get_by_role("link", name="Me", exact=True).click()
     await grace.page.get_by_role("link", name="Set your status").click()
     await grace.page.get_by_label("Status", exact=True).fill("Reading on paper")
-    await grace.page.get_by_label("Clear it").select_option("In 1 hour")
+    await grace.page.get_by_label("Keep it").select_option("For 1 hour")
     await grace.page.get_by_role("button", name="Save status").click()
     await expect(grace.page.locator("main [role=status]")).to_contain_text("Status saved.")
     live = await visit(site)
