@@ -61,7 +61,9 @@ def test_pages_of_strangers_and_of_nothing_are_the_same_page(ada, people):
     assert Conversation.objects.get(pk=other["id"]).title == "Not hers"
 
 
-@pytest.mark.parametrize("address", ["/", "/conversations/new/", f"/conversations/{uuid.UUID(int=1)}/"])
+@pytest.mark.parametrize(
+    "address", ["/", "/conversations/new/", f"/conversations/{uuid.UUID(int=1)}/"]
+)
 def test_whoever_is_not_logged_in_is_asked_to(client, address):
     response = client.get(address)
     assert response.status_code == 302
