@@ -24,7 +24,7 @@ REMEMBER_STATES = """(face) => {
     new MutationObserver(() => window.states.push(face.dataset.presence))
         .observe(face, { attributes: true, attributeFilter: ["data-presence"] });
 }"""
-SOON_GONE = {"COMMSITE_PRESENCE_GRACE_S": "0.2"}
+SOON_GONE_S = "0.2"
 
 
 def member(visitor: Visitor, person: Person) -> Locator:
@@ -53,7 +53,7 @@ async def tabs_are(rest: httpx.AsyncClient, user_id: int, number: int) -> bool:
 async def test_a_dot_appears_when_somebody_comes_and_goes_when_they_leave(
     start_site: StartSite, visit: Visit
 ) -> None:
-    site = start_site(**SOON_GONE)
+    site = start_site(COMMSITE_PRESENCE_GRACE_S=SOON_GONE_S)
     ada, grace = await visit(site), await visit(site)
     await ada.enter(ADA)
     await has_state(member(ada, ADA), "active")
@@ -89,7 +89,7 @@ async def test_a_reload_does_not_flicker_for_the_others(
 
 
 async def test_two_tabs_of_one_person_count_once(start_site: StartSite, visit: Visit) -> None:
-    site = start_site(**SOON_GONE)
+    site = start_site(COMMSITE_PRESENCE_GRACE_S=SOON_GONE_S)
     ada, grace = await visit(site), await visit(site)
     await ada.log_in(ADA)
     await grace.log_in(GRACE)
@@ -167,7 +167,7 @@ async def test_whoever_does_nothing_for_five_minutes_is_idle(
 
 
 async def test_whoever_comes_and_goes_is_read_out(start_site: StartSite, visit: Visit) -> None:
-    site = start_site(**SOON_GONE)
+    site = start_site(COMMSITE_PRESENCE_GRACE_S=SOON_GONE_S)
     ada, grace = await visit(site), await visit(site)
     await ada.log_in(ADA)
     await has_state(at_home(ada, ADA), "active")
