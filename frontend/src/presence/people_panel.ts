@@ -134,7 +134,7 @@ export class PeoplePanel extends LitElement {
     }
     if (this.knowledge.kind === "count") {
       return html`<p class="people-note">
-        Too many people are online to name them all. In a conversation you see who of it is here.
+        Too many people are online to name them all. Open a conversation to see who of it is here.
       </p>`;
     }
     return nothing;
