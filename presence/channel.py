@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from commsite.realtime.registry import visibility_of
 from commsite.realtime.threads import in_thread
 from presence import actions, queries
 from presence.schema import Activity, PersonMeta, SetActivity, SetStatus, StatusShape
+from presence.tracker.state import NotTracked
 from presence.tracking import tracking
 
 LOBBY = "lobby"
@@ -55,8 +57,10 @@ class AttendedChannel(Channel):
         """Tells the others how attentive the person is here."""
         self._spend()
         self._activity = command.activity
-        if self._entry_id is not None:
-            key = str(self.identity.user_id)
+        if self._entry_id is None:
+            return
+        key = str(self.identity.user_id)
+        with suppress(NotTracked):  # an admin has taken the entry away
             tracking.update(str(self.topic), key, self._entry_id, {"activity": command.activity})
 
     @handles("set_status", SetStatus)
@@ -83,7 +87,10 @@ class AttendedChannel(Channel):
         known = tracking.status_here(self.identity.user_id)
         while known is None:
             seen = tracking.status_changes
-            status = await in_thread(queries.status_of, self.identity.user_id)
+            try:
+                status = await in_thread(queries.status_of, self.identity.user_id)
+            except PushError:  # no database: better seen without a status line than not at all
+                return None
             if tracking.status_changes == seen:
                 return status
         return known[0]

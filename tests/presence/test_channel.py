@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from commsite.realtime.errors import CloseCode
+from commsite.realtime.errors import CloseCode, PushError
 from commsite.realtime.hub import hub
+from presence import queries
 from presence.tracker.rendering import presences
 from presence.tracking import tracking
 from tests.presence.phoenix_presence import PhoenixPresence, refs
@@ -162,6 +163,34 @@ async def test_the_same_activity_again_is_not_told(connect: Connect, ada: User) 
     await here.call(LOBBY, "set_activity", {"activity": "active"})
 
     assert refs(state_of(LOBBY)) == before
+
+
+async def test_a_person_whom_an_admin_took_away_loses_nothing_else(
+    connect: Connect, ada: User
+) -> None:
+    here = await connect(ada)
+    await enter(here)
+    (entry,) = tracking.list(LOBBY)
+
+    tracking.on_untrack({"topic": LOBBY, "key": entry.key, "id": entry.id})
+    await here.call(LOBBY, "set_activity", {"activity": "away"})
+
+    assert tracking.list(LOBBY) == []
+    assert here.waiting("phx_error") == []
+    assert set(await enter(here)) == {str(ada.pk)}
+
+
+async def test_without_a_database_people_are_seen_without_a_status_line(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, ada: User
+) -> None:
+    def fail(user_id: int) -> None:
+        raise PushError("overloaded")
+
+    monkeypatch.setattr(queries, "status_of", fail)
+
+    state = await enter(await connect(ada))
+
+    assert state[str(ada.pk)]["metas"][0]["status"] is None
 
 
 async def test_activity_has_a_rate(connect: Connect, ada: User) -> None:
