@@ -343,10 +343,8 @@ class Channel:
             self.stop(reply_to=push, reply=None)
             return
         try:
-            self._answer(
-                push,
-                getattr(self, self._known(handler, push).method)(self._argument(handler, push)),
-            )
+            method = getattr(self, self._known(handler, push).method)
+            self._answer(push, method(self._argument(handler, push)))
         except Exception as error:
             self._failed(push, error)
 
