@@ -95,6 +95,7 @@ def write(results: Results, today: datetime.date, how: str, notes: str, folder: 
     lines += [*figures(results), ""]
     if notes:
         lines += ["## Remarks", "", notes.strip(), ""]
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines))
     return path
 
