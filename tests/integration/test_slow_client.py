@@ -114,3 +114,41 @@ async def test_a_flood_does_not_grow_the_server_s_memory(sites: Sites, kind: Any
     assert growth < 30 * MIB, f"grew by {growth / MIB:.0f} MiB"
     for raw in slow:
         raw.close()
+
+
+@both_servers
+async def test_of_a_state_it_gets_only_the_latest_value_when_it_reads_again(
+    sites: Sites, kind: Any
+) -> None:
+    site = sites(kind)
+    ada, grace = [await Account.log_in(person, site) for person in (ADA, GRACE)]
+    room = await ada.open_conversation("grace")
+    slow, joined = await join_raw(site, ada, room)
+    await slow.push("2", "2", f"user:{joined['user']['id']}", "phx_join", {})
+    assert (await slow.read_reply("2"))["status"] == "ok"
+    themes = ["dark", "light"] * 10
+    async with await PhoenixClient.connect(site.socket_url, token=grace.access) as talker:
+        await talker.join(room)
+        sent = 0
+        while not metric(site, "deliveries_deferred_total"):
+            assert sent < 400, "26 MB were sent and nothing had to wait"
+            command = {"body": LONGEST_BODY, "client_id": f"c{sent}"}
+            await talker.call(room, "send_message", command)
+            sent += 1
+
+        for theme in themes:
+            await ada.call("PATCH", "preferences/", theme=theme)
+        await talker.heartbeat()
+
+    assert metric(site, "deliveries_conflated_total") == len(themes) - 1
+    heard: list[Any] = []
+    messages = 0
+    while not (heard and messages == sent):
+        frame = await slow.read()
+        assert frame.opcode == TEXT, "it is slow, not too slow"
+        *_, event, payload = json.loads(frame.payload)
+        messages += event == "message_sent"
+        if event == "preferences_changed":
+            heard.append(payload["preferences"]["theme"])
+    slow.close()
+    assert heard == [themes[-1]]
