@@ -23,7 +23,6 @@ from conversation.models import (
     Conversation,
     Member,
     Message,
-    time_ordered_id,
     topic_of,
 )
 from conversation.schema import (
@@ -42,6 +41,7 @@ from conversation.schema import (
     message_shape,
     person_shape,
 )
+from conversation.time_ordered import time_ordered_id
 
 MEMBER_REMOVED_CONTROL = "conversation_member_removed"
 """Control message {topic, user_id}: every process takes the topic away from that user's sockets."""

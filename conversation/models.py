@@ -5,8 +5,6 @@ given out under the lock of the conversation's row. A seq belongs either to one 
 Change, so that the two tables together replay the topic. Rows of neither are deleted one by one.
 """
 
-import os
-import time
 import uuid
 from typing import ClassVar
 
@@ -14,17 +12,20 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from conversation.time_ordered import time_ordered_id
+
 TITLE_CHARS = 200
 BODY_CHARS = 16_384
 CLIENT_ID_CHARS = 64
+EMOJI_CHARS = 64
 
 
-def time_ordered_id() -> uuid.UUID:
-    """A UUID of version 7 (RFC 9562 §5.7): new rows go to the end of the index, not all over it."""
-    milliseconds = time.time_ns() // 1_000_000
-    bits = (milliseconds << 80) | int.from_bytes(os.urandom(10))
-    bits = bits & ~(0xF << 76) | (0x7 << 76)
-    return uuid.UUID(int=bits & ~(0x3 << 62) | (0x2 << 62))
+class AssistantMode(models.TextChoices):
+    """When the assistant answers of itself; whoever may write can always start a run."""
+
+    OFF = "off"
+    MENTION = "mention"
+    ALWAYS = "always"
 
 
 class Conversation(models.Model):
@@ -38,6 +39,9 @@ class Conversation(models.Model):
         on_delete=models.SET_NULL,
         null=True,
         related_name="conversations_created",
+    )
+    assistant = models.CharField(
+        max_length=8, choices=AssistantMode.choices, default=AssistantMode.MENTION
     )
     last_seq = models.BigIntegerField(default=0, editable=False)
     # Kept here so that a list of conversations is one query; written in the UPDATE that locks. No
@@ -99,7 +103,13 @@ class Member(models.Model):
 
 
 class Message(models.Model):
-    """What one member said, as it was given. Clients escape it when they show it."""
+    """What a member said, or the assistant answered: the source as it was given, and its HTML."""
+
+    class Role(models.TextChoices):
+        """Who speaks."""
+
+        USER = "user"
+        ASSISTANT = "assistant"
 
     id = models.UUIDField(primary_key=True, default=time_ordered_id, editable=False)
     # Both foreign keys without an index of their own: history reads by (conversation, seq), a
@@ -108,16 +118,75 @@ class Message(models.Model):
         Conversation, on_delete=models.CASCADE, related_name="messages", db_index=False
     )
     seq = models.BigIntegerField()
+    role = models.CharField(max_length=9, choices=Role.choices, default=Role.USER)
+    # None is the assistant, which is nobody's account.
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
+        null=True,
         related_name="messages",
         db_index=False,
     )
     client_id = models.CharField(max_length=CLIENT_ID_CHARS)
-    body = models.TextField()
+    body = models.TextField(blank=True)
+    html = models.TextField(blank=True, editable=False)
+    mentions_assistant = models.BooleanField(default=False, editable=False)
     reply_to = models.ForeignKey(
-        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replies"
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="replies",
+        db_index=False,
+    )
+    # The first message of the thread; it carries the numbers of its replies.
+    thread = models.ForeignKey(
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="threaded",
+        db_index=False,
+    )
+    reply_count = models.IntegerField(default=0, editable=False)
+    last_reply_at = models.DateTimeField(null=True, editable=False)
+    # Alternatives at one place of the conversation: all name the first one (itself included), and
+    # the first one names the selected one. `parent` is the message that this one answers.
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="answers",
+        db_index=False,
+    )
+    branch_of = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="branches",
+        db_index=False,
+    )
+    selected_branch = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+    )
+    revision = models.IntegerField(default=1, editable=False)
+    edited_at = models.DateTimeField(null=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+    pinned_at = models.DateTimeField(null=True, editable=False)
+    pinned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -130,10 +199,157 @@ class Message(models.Model):
                 fields=["conversation", "author", "client_id"], name="message_sent_once"
             ),
             models.CheckConstraint(condition=models.Q(seq__gte=1), name="message_seq_from_one"),
+            models.CheckConstraint(
+                condition=models.Q(role="assistant", author=None)
+                | models.Q(role="user", author__isnull=False),
+                name="message_author_by_role",
+            ),
+        ]
+        # Few messages are in any of these: indexes of those alone cost sending nothing.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["conversation", "pinned_at"],
+                name="message_pinned",
+                condition=models.Q(pinned_at__isnull=False),
+            ),
+            models.Index(
+                fields=["thread", "seq"],
+                name="message_threaded",
+                condition=models.Q(thread__isnull=False),
+            ),
+            models.Index(
+                fields=["parent"],
+                name="message_answer",
+                condition=models.Q(parent__isnull=False),
+            ),
+            models.Index(
+                fields=["branch_of"],
+                name="message_branch",
+                condition=models.Q(branch_of__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.seq}: {self.body[:60]}"
+
+
+class MessageRevision(models.Model):
+    """What a message said before it was edited or deleted; for admins only."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="revisions")
+    revision = models.IntegerField()
+    body = models.TextField()
+    replaced_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    replaced_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """What the database itself guarantees."""
+
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["message", "revision"], name="revision_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} r{self.revision}"
+
+
+class Mention(models.Model):
+    """A member whom a message names."""
+
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="mentions", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mentioned_in"
+    )
+
+    class Meta:
+        """What the database itself guarantees."""
+
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["message", "user"], name="mention_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.message_id}"
+
+
+class Reaction(models.Model):
+    """One member's emoji on a message."""
+
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="reactions", db_index=False
+    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    emoji = models.CharField(max_length=EMOJI_CHARS)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        """What the database itself guarantees."""
+
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["message", "emoji", "user"], name="reaction_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.emoji} on {self.message_id}"
+
+
+class Attachment(models.Model):
+    """A file that a member has uploaded; it belongs to a message once that names it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="attachments"
+    )
+    uploader = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, null=True, blank=True, related_name="attachments"
+    )
+    file = models.FileField(upload_to="attachments/")
+    name = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    content_type = models.CharField(max_length=100)
+    width = models.IntegerField(null=True)
+    height = models.IntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReadMark(models.Model):
+    """How far one member has got in a conversation, or in one of its threads. Only ever grows."""
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="read_marks", db_index=False
+    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="read_marks")
+    thread = models.ForeignKey(Message, models.CASCADE, null=True, related_name="+")
+    delivered_seq = models.BigIntegerField(default=0)
+    read_seq = models.BigIntegerField(default=0)
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """What the database itself guarantees."""
+
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["conversation", "user"],
+                condition=models.Q(thread=None),
+                name="read_mark_once",
+            ),
+            models.UniqueConstraint(
+                fields=["conversation", "user", "thread"],
+                condition=models.Q(thread__isnull=False),
+                name="thread_read_mark_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.conversation_id}: {self.read_seq}"
 
 
 class Change(models.Model):
@@ -146,12 +362,25 @@ class Change(models.Model):
         MEMBER_CHANGED = "member_changed"
         MEMBER_REMOVED = "member_removed"
         CONVERSATION_RENAMED = "conversation_renamed"
+        CONVERSATION_CHANGED = "conversation_changed"
+        MESSAGE_EDITED = "message_edited"
+        MESSAGE_DELETED = "message_deleted"
+        MESSAGE_COMPLETED = "message_completed"
+        REACTION_ADDED = "reaction_added"
+        REACTION_REMOVED = "reaction_removed"
+        MESSAGE_PINNED = "message_pinned"
+        MESSAGE_UNPINNED = "message_unpinned"
+        BRANCH_SELECTED = "branch_selected"
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="changes", db_index=False
     )
     seq = models.BigIntegerField()
     event = models.CharField(max_length=40, choices=Event.choices)
+    # What a message says is not kept here: it is told again as it is then, or not at all.
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
     payload = models.JSONField()
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"

@@ -193,11 +193,18 @@ def message_shape(message: Message) -> MessageShape:
         "id": str(message.id),
         "seq": message.seq,
         "client_id": message.client_id,
-        "author": {"id": message.author_id, "username": message.author.get_username()},
+        "author": author_shape(message),
         "body": message.body,
         "reply_to": None if message.reply_to_id is None else str(message.reply_to_id),
         "created_at": time_shape(message.created_at),
     }
+
+
+def author_shape(message: Message) -> Person:
+    """Who said it; the author must be loaded. The assistant is nobody's account: its id is 0."""
+    if message.author is None:
+        return {"id": 0, "username": "assistant"}
+    return {"id": message.author.pk, "username": message.author.get_username()}
 
 
 def member_shape(member: Member) -> MemberShape:

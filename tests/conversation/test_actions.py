@@ -10,7 +10,7 @@ from django.db import transaction
 
 from commsite.realtime.errors import PushError
 from conversation import actions
-from conversation.models import Change, Conversation, Member, Message, time_ordered_id
+from conversation.models import Change, Conversation, Member, Message
 from conversation.schema import (
     AddMember,
     CreateConversation,
@@ -18,6 +18,7 @@ from conversation.schema import (
     RenameConversation,
     SendMessage,
 )
+from conversation.time_ordered import time_ordered_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
