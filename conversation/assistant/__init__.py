@@ -1,0 +1,1 @@
+"""The assistant of a conversation: its runs, and who answers them."""
