@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "commsite.clients",
     "presence",
     "conversation",
+    "conversation.assistant",
 ]
 MIDDLEWARE = [
     "commsite.proxies.TrustedProxyMiddleware",
