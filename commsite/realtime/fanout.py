@@ -6,13 +6,15 @@ that keeps up gets in one write. No await and no task per delivery.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from commsite.realtime.announcement import Announcement, Outgoing
 from commsite.realtime.codec import Codec
 from commsite.realtime.outbox import Outbox
+from commsite.realtime.registry import mirror_of
 from commsite.realtime.sequence import Sequence
 from commsite.realtime.telemetry import count, counters
+from commsite.realtime.topic_state import Held, Subscriber, TopicState
 
 DELIVERIES = ("deliveries_total", ())
 JOINED_BYTES = 64 * 1024
@@ -22,88 +24,10 @@ HOLE_PATIENCE_S = 0.05
 HOLE_RETRIES = 5
 FAILED_PATIENCE_S = 5.0
 """The longest pause between tries to read a history that cannot be read at all."""
+NO_VERSIONS: Mapping[str, int] = {}
 
 Fill = Callable[[str, int, int | None], Awaitable[list[Announcement] | None]]
 """(topic, after, up to and including or None) -> what history holds between them; None when it cannot be read now."""
-
-
-class Subscriber(Protocol):
-    """A channel, as far as delivery is concerned."""
-
-    id: str
-
-    @property
-    def codec(self) -> Codec:
-        """How its frames are written."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """Where its frames go."""
-
-    @property
-    def intercept(self) -> Mapping[str, str]:
-        """The events that it wants to see first."""
-
-    def intercepted(self, outgoing: Outgoing) -> None:
-        """Delivers an event through the channel's own method."""
-
-
-class Held:
-    """What arrives for a subscriber while its join is under way, up to its outbox's bound."""
-
-    __slots__ = ("bytes", "is_overrun", "outgoing")
-
-    def __init__(self) -> None:
-        self.outgoing: list[Outgoing] = []
-        self.bytes = 0
-        self.is_overrun = False
-
-    def extend(self, pending: list[Outgoing], limit: int) -> None:
-        """Keeps these, or forgets everything once it is too much: history has the must events."""
-        self.outgoing += pending
-        self.bytes += sum(len(outgoing.announcement.payload) for outgoing in pending)
-        if self.bytes > limit:
-            self.is_overrun = True
-            self.outgoing.clear()
-            self.bytes = 0
-
-
-class TopicState:
-    """One topic in this process."""
-
-    __slots__ = (
-        "failures",
-        "groups",
-        "holding",
-        "intercepting",
-        "is_behind",
-        "is_mending",
-        "late",
-        "name",
-        "pending",
-        "pending_bytes",
-        "sequence",
-        "tries",
-    )
-
-    def __init__(self, name: str, *, keeps_history: bool) -> None:
-        self.name = name
-        self.groups: dict[tuple[Codec, bool], dict[Subscriber, Outbox]] = {}
-        self.intercepting: dict[Subscriber, None] = {}
-        self.holding: dict[Subscriber, Held] = {}
-        self.late: dict[Subscriber, int] = {}
-        self.pending: list[Outgoing] = []
-        self.pending_bytes = 0
-        self.sequence: Sequence[Outgoing] | None = Sequence() if keeps_history else None
-        self.is_behind = False
-        self.is_mending = False
-        self.tries = 0
-        self.failures = 0
-
-    @property
-    def size(self) -> int:
-        """How many subscribers the topic has here."""
-        return len(self.holding) + len(self.intercepting) + sum(map(len, self.groups.values()))
 
 
 class Fanout:
@@ -154,10 +78,15 @@ class Fanout:
         start = state.sequence.start if state.sequence is not None else None
         return start is not None and floor < start
 
-    def release(self, name: str, subscriber: Subscriber, floor: int | None = None) -> bool:
-        """Ends the hold: delivers what came meanwhile, but for must events up to `floor` (the history it has read).
-
-        False when too much came to be kept.
+    def release(
+        self,
+        name: str,
+        subscriber: Subscriber,
+        floor: int | None = None,
+        versions: Mapping[str, int] = NO_VERSIONS,
+    ) -> bool:
+        """Ends the hold: delivers what came meanwhile, but for must events up to `floor` (the history it has read)
+        and for pieces of state up to `versions` by key (the snapshots it has read). False when too much came.
         """
         state = self.topics.get(name)
         if state is None or subscriber not in state.holding:
@@ -172,17 +101,15 @@ class Fanout:
             and (sequence.last is None or sequence.last < floor)
         ):
             state.late[subscriber] = floor
+        if versions:
+            state.ahead[subscriber] = dict(versions)
         if subscriber.intercept:
             state.intercepting[subscriber] = None
         else:
             group = (subscriber.codec, subscriber.outbox.write is not None)
             state.groups.setdefault(group, {})[subscriber] = subscriber.outbox
         for outgoing in held.outgoing:
-            if (
-                floor is None
-                or outgoing.announcement.seq is None
-                or outgoing.announcement.seq > floor
-            ):
+            if outgoing.announcement.is_after(floor, versions):
                 self._deliver(subscriber, outgoing)
         return not held.is_overrun
 
@@ -193,16 +120,8 @@ class Fanout:
             return
         if state.pending:
             self._flush_topic(state)
-        state.holding.pop(subscriber, None)
-        state.intercepting.pop(subscriber, None)
-        state.late.pop(subscriber, None)
-        key = (subscriber.codec, subscriber.outbox.write is not None)
-        group = state.groups.get(key)
-        if group is not None:
-            group.pop(subscriber, None)
-            if not group:
-                del state.groups[key]
-        if not state.groups and not state.holding and not state.intercepting:
+        state.forget(subscriber)
+        if state.is_empty:
             self.topics.pop(name, None)
 
     # -- what goes out
@@ -213,12 +132,20 @@ class Fanout:
         if state is None:
             return
         outgoing = Outgoing(announcement)
+        if announcement.version is not None:
+            self._mirror(announcement)
         if announcement.seq is None or state.sequence is None:
             self._queue(state, outgoing)
             return
         self._queue_all(state, state.sequence.offer(announcement.seq, outgoing))
         if state.sequence.hole is not None and not state.is_mending:
             self._mend_later(state, HOLE_PATIENCE_S)
+
+    @staticmethod
+    def _mirror(piece: Announcement) -> None:
+        mirror = mirror_of(piece.event)
+        if mirror is not None and piece.key is not None and piece.version is not None:
+            mirror.accept(piece.key, piece.version, piece.payload)
 
     def flush(self) -> None:
         """Delivers what this turn announced."""
@@ -259,9 +186,7 @@ class Fanout:
         for subscriber in list(state.intercepting):
             for outgoing in pending:
                 self._deliver_checked(state, subscriber, outgoing)
-        is_plain = not state.late and all(
-            outgoing.announcement.exclude is None for outgoing in pending
-        )
+        is_plain = state.is_same_for_all(pending)
         for (codec, is_raw), group in list(state.groups.items()):
             if is_plain and is_raw:
                 self._write_joined(codec, group, pending)
@@ -275,7 +200,12 @@ class Fanout:
         codec: Codec, group: dict[Subscriber, Outbox], pending: list[Outgoing]
     ) -> None:
         frames = [
-            (wire, outgoing.announcement.delivery, outgoing.announcement.conflation_key)
+            (
+                wire,
+                outgoing.announcement.delivery,
+                outgoing.announcement.conflation_key,
+                outgoing.renewal(codec),
+            )
             for outgoing in pending
             if (wire := outgoing.wire(codec)) is not None
         ]
@@ -290,23 +220,15 @@ class Fanout:
             if outbox.is_clear:
                 outbox.write(data)  # type: ignore[misc]  # groups of raw transports only
             else:
-                for wire, delivery, key in frames:
-                    outbox.put(wire, delivery, key)
+                for frame in frames:
+                    outbox.put(*frame)
         counters[DELIVERIES] += len(group) * len(frames)
 
     def _deliver_checked(
         self, state: TopicState, subscriber: Subscriber, outgoing: Outgoing
     ) -> None:
-        announcement = outgoing.announcement
-        if announcement.exclude is not None and announcement.exclude == subscriber.id:
-            return
-        floor = state.late.get(subscriber)
-        if floor is not None and announcement.seq is not None:
-            if announcement.seq >= floor:
-                del state.late[subscriber]
-            if announcement.seq <= floor:
-                return
-        self._deliver(subscriber, outgoing)
+        if state.is_for(subscriber, outgoing.announcement):
+            self._deliver(subscriber, outgoing)
 
     @staticmethod
     def _deliver(subscriber: Subscriber, outgoing: Outgoing) -> None:
@@ -318,7 +240,8 @@ class Fanout:
         if wire is None:
             count("deliveries_not_representable_total", codec=subscriber.codec.name)
             return
-        subscriber.outbox.put(wire, announcement.delivery, announcement.conflation_key)
+        renew = outgoing.renewal(subscriber.codec)
+        subscriber.outbox.put(wire, announcement.delivery, announcement.conflation_key, renew)
         counters[DELIVERIES] += 1
 
     # -- holes in the sequence

@@ -1,8 +1,9 @@
 """The outbox of one socket: straight to the transport while that is clear, else a queue bounded in bytes.
 
 Once the transport holds more than its high-water mark the queue takes over: must events wait in order, state
-events replace older ones of the same key, ephemeral ones are dropped and counted. What would exceed the bound first
-costs the droppable ones, then the socket (4008: the client comes back and resumes from its last seq).
+events replace older ones of the same key, ephemeral ones are dropped and counted. State that is told in pieces is
+renewed instead: one snapshot once there is room. What would exceed the bound first costs the droppable ones, then the
+socket (4008: the client comes back and resumes from its last seq).
 """
 
 import asyncio
@@ -18,6 +19,11 @@ DROPPED = ("deliveries_dropped_total", (("class", "ephemeral"),))
 EVICTED = ("deliveries_dropped_total", (("class", "state"),))
 CONFLATED = ("deliveries_conflated_total", ())
 DEFERRED = ("deliveries_deferred_total", ())
+RENEWED = ("deliveries_renewed_total", ())
+
+Renew = Callable[[], Wire | None]
+"""Makes the frame that stands for all pieces of a state; None when that is not known."""
+_Queue = OrderedDict[object, tuple[Wire, Delivery, Renew | None]]
 
 
 class Transport(Protocol):
@@ -57,6 +63,7 @@ class Outbox:
 
     __slots__ = (
         "_queue",
+        "_renewals",
         "_transport",
         "_waiter",
         "is_clear",
@@ -75,7 +82,8 @@ class Outbox:
         self.is_clear = True
         self.is_closed = False
         self.queued_bytes = 0
-        self._queue: OrderedDict[object, tuple[Wire, Delivery]] | None = None
+        self._queue: _Queue | None = None
+        self._renewals: dict[object, Renew] | None = None
         self._waiter: asyncio.Future[None] | None = None
         transport.attach(self)
 
@@ -84,10 +92,19 @@ class Outbox:
         """Bytes in this queue and in the transport."""
         return self.queued_bytes + self._transport.waiting()
 
-    def put(self, wire: Wire, delivery: Delivery = Delivery.MUST, key: object = None) -> None:
-        """Sends a frame now or queues it by its class. `key` names what a state event is the latest value of."""
+    def put(
+        self,
+        wire: Wire,
+        delivery: Delivery = Delivery.MUST,
+        key: object = None,
+        renew: Renew | None = None,
+    ) -> None:
+        """Sends a frame now or queues it by its class. `key` names what a state event is the latest value of.
+
+        With `renew` the frame is one piece of that state: who has missed one gets what `renew` makes.
+        """
         if not self.is_clear:
-            self._defer(wire, delivery, key)
+            self._defer(wire, delivery, key, renew)
         elif self.write is not None:
             self.write(wire.framed)
         else:
@@ -104,12 +121,23 @@ class Outbox:
         self.is_clear = True
         queue = self._queue
         while queue and self.is_clear:
-            _, (wire, _) = queue.popitem(last=False)
+            _, (wire, _, _) = queue.popitem(last=False)
             self.queued_bytes -= len(wire.framed)
             self._transport.send(wire)
         if not queue:
             self._queue = None
+            self._renew()
         self._wake()
+
+    def _renew(self) -> None:
+        """Sends what the pieces that were conflated amount to by now."""
+        while self._renewals and self.is_clear:
+            wire = self._renewals.pop(next(iter(self._renewals)))()
+            if wire is not None:
+                counters[RENEWED] += 1
+                self._transport.send(wire)
+        if not self._renewals:
+            self._renewals = None
 
     async def when_clear(self) -> None:
         """Waits until the client has taken what was sent, or is gone: what is large is produced no faster than read."""
@@ -136,14 +164,14 @@ class Outbox:
         """Forgets what waits: the socket is gone."""
         self.is_closed = True
         self.is_clear = False
-        self._queue = None
+        self._queue = self._renewals = None
         self.queued_bytes = 0
         self.on_overflow = (
             _nothing  # it leads back to the socket: without the cycle all of it is freed at once
         )
         self._wake()
 
-    def _defer(self, wire: Wire, delivery: Delivery, key: object) -> None:
+    def _defer(self, wire: Wire, delivery: Delivery, key: object, renew: Renew | None) -> None:
         if self.is_closed:
             return
         if delivery is Delivery.EPHEMERAL:
@@ -155,21 +183,37 @@ class Outbox:
         slot: object = (
             (delivery, key) if delivery is Delivery.STATE and key is not None else object()
         )
-        older = queue.pop(slot, None)
-        if older is not None:
-            self.queued_bytes -= len(older[0].framed)
-            counters[CONFLATED] += 1
-        queue[slot] = (wire, delivery)
+        if self._is_conflated(queue, slot, renew):
+            return
+        queue[slot] = (wire, delivery, renew)
         self.queued_bytes += len(wire.framed)
         counters[DEFERRED] += 1
         if self.queued_bytes > self.limit:
             self._shrink(queue)
 
-    def _shrink(self, queue: "OrderedDict[object, tuple[Wire, Delivery]]") -> None:
-        for slot in [
-            slot for slot, (_, delivery) in queue.items() if delivery is not Delivery.MUST
-        ]:
-            self.queued_bytes -= len(queue.pop(slot)[0].framed)
+    def _is_conflated(self, queue: _Queue, slot: object, renew: Renew | None) -> bool:
+        """Takes away what the slot's new frame replaces; True when a snapshot will stand for both."""
+        older = queue.pop(slot, None)
+        if older is not None:
+            self.queued_bytes -= len(older[0].framed)
+            counters[CONFLATED] += 1
+            if renew is not None:
+                self._renew_later(slot, renew)
+        elif self._renewals is None or slot not in self._renewals:
+            return False
+        return renew is not None
+
+    def _renew_later(self, slot: object, renew: Renew) -> None:
+        if self._renewals is None:
+            self._renewals = {}
+        self._renewals[slot] = renew
+
+    def _shrink(self, queue: _Queue) -> None:
+        for slot in [each for each, (_, delivery, _) in queue.items() if delivery != Delivery.MUST]:
+            wire, _, renew = queue.pop(slot)
+            self.queued_bytes -= len(wire.framed)
             counters[EVICTED] += 1
+            if renew is not None:
+                self._renew_later(slot, renew)
         if self.queued_bytes > self.limit:
             self.on_overflow()

@@ -18,7 +18,7 @@ from commsite.realtime.registry import delivery_of
 from commsite.realtime.topic import shard_of
 
 
-def announce(
+def announce(  # noqa: PLR0913  one door, and each option is one word
     topic: str,
     event: str,
     payload: Mapping[str, Any] | msgspec.Raw | Binary | bytes,
@@ -26,17 +26,20 @@ def announce(
     seq: int | None = None,
     key: str | None = None,
     exclude: str | None = None,
+    version: int | None = None,
 ) -> None:
     """Sends `event` to everyone who joined `topic`, in every process.
 
     The class of the event (registry.declare) decides how it is delivered: `seq` orders must events, `key` conflates
-    state events; `exclude` is the id of a channel that shall not get it. Returns at once, from any thread.
+    state events; `exclude` is the id of a channel that shall not get it. `version` numbers the pieces in which the
+    state of a key is told: joiners do not get those that their snapshot holds, and slow clients get the snapshot of
+    the event's mirror (registry.mirror) in place of what they missed. Returns at once, from any thread.
     Raises LookupError for an event that nobody declared.
     """
     body = encode_payload(payload)
     is_binary = isinstance(body, Binary)
     announcement = Announcement(
-        topic, event, bytes(body), delivery_of(event), seq, key, exclude, is_binary
+        topic, event, bytes(body), delivery_of(event), seq, key, exclude, is_binary, version
     )
     _on_loop(lambda: hub.announce(announcement), lambda: (shard_of(topic), Envelope(announcement)))
 

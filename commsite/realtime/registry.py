@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from commsite.realtime.mirror import Folding, Mirror
+
 if TYPE_CHECKING:
     from commsite.realtime.channel import Channel
 
@@ -29,12 +31,22 @@ class Fact(msgspec.Struct, frozen=True):
     seq: int
 
 
+class State(msgspec.Struct, frozen=True):
+    """A state that is told in pieces, as one event: all pieces of `key` up to `version`."""
+
+    event: str
+    key: str
+    version: int
+    payload: dict[str, Any]
+
+
 HistoryReader = Callable[[str, int, int], list[Fact]]
 """(topic id, after, up to and including) -> the facts between, in order of seq. Runs in a database thread."""
 
 MaySee = Callable[[int, str], None]
 """(user id, topic id): raises PushError when this user may not see who is there. Runs in a database thread."""
 
+_mirrors: dict[str, Mirror[Any]] = {}
 _visibilities: dict[str, MaySee] = {}
 _routes: dict[str, "type[Channel]"] = {}
 _histories: dict[str, HistoryReader] = {}
@@ -86,6 +98,16 @@ def delivery_of(event: str) -> Delivery:
         raise LookupError(
             f"event {event!r} was never declared: registry.declare() in the app's ready()"
         ) from None
+
+
+def mirror(event: str, folding: Folding[Any]) -> None:
+    """Lets slow clients have snapshots of a state event that is told in pieces (announced with `version`)."""
+    _mirrors[event] = Mirror(folding)
+
+
+def mirror_of(event: str) -> Mirror[Any] | None:
+    """The mirror of an event type, None where the latest event says everything."""
+    return _mirrors.get(event)
 
 
 def declared_events() -> dict[str, Delivery]:
