@@ -184,7 +184,12 @@ def do_add_member(
     conversation: Conversation, person: User, role: str, *, by: Person | None
 ) -> Member:
     """Adds a user to a locked conversation and tells its members and the user."""
-    member = Member.objects.create(conversation=conversation, user_id=person.pk, role=role)
+    member = Member.objects.create(
+        conversation=conversation,
+        user_id=person.pk,
+        role=role,
+        joined_seq=conversation.last_seq,
+    )
     _record(conversation, Change.Event.MEMBER_ADDED, {"member": member_shape(member)}, by=by)
     _tell_user(member.user_id, conversation, member.role)
     return member

@@ -89,6 +89,8 @@ class Member(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships"
     )
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.MEMBER)
+    # What was said before is there to read, but is nothing that this member has missed.
+    joined_seq = models.BigIntegerField(default=0, editable=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -132,21 +134,11 @@ class Message(models.Model):
     html = models.TextField(blank=True, editable=False)
     mentions_assistant = models.BooleanField(default=False, editable=False)
     reply_to = models.ForeignKey(
-        "self",
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="replies",
-        db_index=False,
+        "self", models.SET_NULL, null=True, blank=True, related_name="replies", db_index=False
     )
     # The first message of the thread; it carries the numbers of its replies.
     thread = models.ForeignKey(
-        "self",
-        on_delete=models.CASCADE,
-        null=True,
-        blank=True,
-        related_name="threaded",
-        db_index=False,
+        "self", models.CASCADE, null=True, blank=True, related_name="threaded", db_index=False
     )
     reply_count = models.IntegerField(default=0, editable=False)
     last_reply_at = models.DateTimeField(null=True, editable=False)
@@ -327,7 +319,9 @@ class ReadMark(models.Model):
         Conversation, on_delete=models.CASCADE, related_name="read_marks", db_index=False
     )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="read_marks")
-    thread = models.ForeignKey(Message, models.CASCADE, null=True, related_name="+")
+    thread = models.ForeignKey(Message, models.CASCADE, null=True, related_name="read_marks")
+    # From where on a thread's replies are unread ones for this member; null: not followed.
+    followed_from = models.BigIntegerField(null=True)
     delivered_seq = models.BigIntegerField(default=0)
     read_seq = models.BigIntegerField(default=0)
     read_at = models.DateTimeField(null=True)
