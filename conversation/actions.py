@@ -18,6 +18,8 @@ from django.utils import timezone
 from commsite.realtime.errors import PushError
 from commsite.realtime.pubsub import announce_on_commit, control_on_commit
 from conversation import queries
+from conversation.message_parts import shape as shape_of
+from conversation.message_shape import MessageShape, Person, message_shape
 from conversation.models import (
     Change,
     Conversation,
@@ -31,14 +33,11 @@ from conversation.schema import (
     CreateConversation,
     Heading,
     MemberShape,
-    MessageShape,
-    Person,
     RemoveMember,
     RenameConversation,
     SendMessage,
     heading_shape,
     member_shape,
-    message_shape,
     person_shape,
 )
 from conversation.time_ordered import time_ordered_id
@@ -83,7 +82,7 @@ def send_message(conversation_id: uuid.UUID, user_id: int, command: SendMessage)
         earlier = queries.sent_before(conversation_id, user_id, command.client_id)
         if earlier is None:
             raise
-        return Sent(message_shape(earlier), is_new=False)
+        return Sent(shape_of(earlier), is_new=False)
     return Sent(shape, is_new=True)
 
 

@@ -10,8 +10,8 @@ from django.contrib import admin
 from django.db import transaction
 
 from conversation import actions
+from conversation.message_shape import Person
 from conversation.models import Change, Conversation, Member, Message
-from conversation.schema import Person
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -22,12 +22,12 @@ from commsite.clients.pages import hue_of, page, private, user_of, zone_of
 from commsite.realtime.errors import PushError
 from commsite.realtime.schema import parse
 from conversation import actions, queries
+from conversation.message_shape import MessageShape
 from conversation.models import BODY_CHARS, TITLE_CHARS, Conversation
 from conversation.schema import (
     AddMember,
     CreateConversation,
     FetchHistory,
-    MessageShape,
     RemoveMember,
     RenameConversation,
     SendMessage,

@@ -5,22 +5,26 @@ difference would tell strangers what exists.
 """
 
 import uuid
-from collections.abc import Collection
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from django.db.models import F, Q
 
 from commsite.realtime.errors import PushError
 from commsite.realtime.registry import Fact
+from conversation import hooks
+from conversation.message_parts import shapes
+from conversation.message_shape import MessageShape, root_shape
 from conversation.models import Change, Conversation, Member, Message
 from conversation.schema import (
     PAGE_MESSAGES,
+    ConversationRow,
     ConversationShape,
     FetchHistory,
     HistoryPage,
-    MessageShape,
     Welcome,
-    heading_shape,
+    here_shape,
     member_shape,
-    message_shape,
     person_shape,
     row_shape,
 )
@@ -29,6 +33,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 _ONE_QUERY = 500
+RETOLD = frozenset(
+    (Change.Event.MESSAGE_EDITED, Change.Event.MESSAGE_DELETED, Change.Event.MESSAGE_COMPLETED)
+)
+"""Changes that show their message: it is told again as it is then."""
 NO_SUCH_CONVERSATION = "There is no such conversation, or you are not in it."
 
 
@@ -105,7 +113,7 @@ def history(conversation_id: uuid.UUID, user_id: int, page: FetchHistory) -> His
         raise PushError(
             "invalid_payload", "Expected at most one of before_seq, after_seq and around_seq."
         )
-    messages = _messages(conversation_id)
+    messages = _timeline(conversation_id, page.thread_id)
     if page.around_seq is not None:
         return _around(messages, page.around_seq, page.limit)
     if page.after_seq is not None:
@@ -117,12 +125,28 @@ def _messages(conversation_id: uuid.UUID) -> "QuerySet[Message]":
     return Message.objects.filter(conversation_id=conversation_id).select_related("author")
 
 
+def _timeline(
+    conversation_id: uuid.UUID, thread_id: uuid.UUID | None = None
+) -> "QuerySet[Message]":
+    """The messages that pages show: of the main timeline or of one thread, on the selected branches.
+
+    Of alternatives only the selected one, and no answer to a request that is not shown itself.
+    """
+    return _messages(conversation_id).filter(
+        Q(branch_of=None) | Q(branch_of__selected_branch=F("id")),
+        Q(parent=None)
+        | Q(parent__branch_of=None)
+        | Q(parent__branch_of__selected_branch=F("parent_id")),
+        thread_id=thread_id,
+    )
+
+
 def _before(messages: "QuerySet[Message]", seq: int | None, limit: int) -> HistoryPage:
     older = messages if seq is None else messages.filter(seq__lt=seq)
     rows = list(older.order_by("-seq")[: limit + 1])
     has_more = len(rows) > limit
     return {
-        "messages": [message_shape(row) for row in reversed(rows[:limit])],
+        "messages": shapes(rows[:limit][::-1]),
         "has_more": has_more,
         "has_more_before": has_more,
         "has_more_after": seq is not None and messages.filter(seq__gte=seq).exists(),
@@ -133,7 +157,7 @@ def _after(messages: "QuerySet[Message]", seq: int, limit: int) -> HistoryPage:
     rows = list(messages.filter(seq__gt=seq).order_by("seq")[: limit + 1])
     has_more = len(rows) > limit
     return {
-        "messages": [message_shape(row) for row in rows[:limit]],
+        "messages": shapes(rows[:limit]),
         "has_more": has_more,
         "has_more_before": messages.filter(seq__lte=seq).exists(),
         "has_more_after": has_more,
@@ -150,7 +174,7 @@ def _around(messages: "QuerySet[Message]", seq: int, limit: int) -> HistoryPage:
     has_more_after = len(newer) > newer_count
     rows = [*reversed(older[:older_count]), *newer[:newer_count]]
     return {
-        "messages": [message_shape(row) for row in rows],
+        "messages": shapes(rows),
         "has_more": has_more_before or has_more_after,
         "has_more_before": has_more_before,
         "has_more_after": has_more_after,
@@ -159,13 +183,13 @@ def _around(messages: "QuerySet[Message]", seq: int, limit: int) -> HistoryPage:
 
 # --- What a joiner and a returner need -----------------------------------------------------------
 def newest(conversation_id: uuid.UUID, upto: int) -> list[MessageShape]:
-    """The newest 50 messages up to that seq, in ascending seq.
+    """The newest 50 messages of the main timeline up to that seq, in ascending seq.
 
     With a last seq read before, this is the conversation as of that seq: whatever is committed
     meanwhile has a higher one, and is told.
     """
-    rows = _messages(conversation_id).filter(seq__lte=upto).order_by("-seq")[:PAGE_MESSAGES]
-    return [message_shape(row) for row in reversed(rows)]
+    rows = _timeline(conversation_id).filter(seq__lte=upto).order_by("-seq")[:PAGE_MESSAGES]
+    return shapes(list(rows)[::-1])
 
 
 def welcome(me: Member) -> Welcome:
@@ -173,11 +197,26 @@ def welcome(me: Member) -> Welcome:
 
     It may be newer than the seq of the reply: to hear of a member or a title again changes nothing.
     """
-    return {
-        "conversation": heading_shape(me.conversation),
+    added = hooks.welcome_parts(me)
+    here = here_shape(me.conversation)
+    own: Welcome = {
+        "conversation": here,
         "members": [member_shape(row) for row in members(me.conversation_id)],
         "user": person_shape(me),
+        "pins": [str(pk) for pk in _pinned(me.conversation_id).values_list("id", flat=True)],
     }
+    return cast("Welcome", own | added | {"conversation": here | added["conversation"]})
+
+
+def _pinned(conversation_id: uuid.UUID) -> "QuerySet[Message]":
+    pinned = Message.objects.filter(conversation_id=conversation_id, pinned_at__isnull=False)
+    return pinned.order_by("-pinned_at", "-seq")
+
+
+def pins(conversation_id: uuid.UUID, user_id: int) -> list[MessageShape]:
+    """The pinned messages, the newest pin first, for a member."""
+    sender(conversation_id, user_id)
+    return shapes(list(_pinned(conversation_id).select_related("author")))
 
 
 def last_seq(conversation_id: uuid.UUID) -> int:
@@ -191,15 +230,34 @@ def last_seq(conversation_id: uuid.UUID) -> int:
 def facts(conversation_id: uuid.UUID, after: int, upto: int) -> list[Fact]:
     """Every fact with after < seq <= upto, in order, as it was told (messages: as they are now)."""
     span = {"conversation_id": conversation_id, "seq__gt": after, "seq__lte": upto}
+    changes = list(Change.objects.filter(**span))
+    retold = {row.message_id for row in changes if row.event in RETOLD}
+    rows = list(
+        Message.objects.filter(Q(**span) | Q(pk__in=retold)).select_related("author", "thread")
+    )
+    messages = {row.id: (row, shape) for row, shape in zip(rows, shapes(rows), strict=True)}
     told = [
-        Fact(event="message_sent", payload={"message": message_shape(row)}, seq=row.seq)
-        for row in Message.objects.filter(**span).select_related("author")
+        Fact(event="message_sent", payload=with_root({"message": shape}, row.thread), seq=row.seq)
+        for row, shape in messages.values()
+        if after < row.seq <= upto
     ]
-    told += [
-        Fact(event=row.event, payload=row.payload, seq=row.seq)
-        for row in Change.objects.filter(**span)
-    ]
+    told += [_changed(change, messages) for change in changes]
     return sorted(told, key=lambda fact: fact.seq)
+
+
+def _changed(change: Change, messages: Mapping[uuid.UUID, tuple[Message, MessageShape]]) -> Fact:
+    payload = change.payload
+    if change.event in RETOLD and change.message_id is not None:
+        message, shape = messages[change.message_id]
+        payload = {**payload, "message": shape}
+        if change.event == Change.Event.MESSAGE_DELETED:
+            payload = with_root(payload, message.thread)
+    return Fact(event=change.event, payload=payload, seq=change.seq)
+
+
+def with_root(payload: Mapping[str, Any], root: Message | None) -> dict[str, Any]:
+    """The payload with the numbers of the thread, where there is one."""
+    return {**payload} if root is None else {**payload, "root": root_shape(root)}
 
 
 def missed_facts(topic_id: str, after: int, upto: int) -> list[Fact]:
@@ -222,10 +280,18 @@ def my_conversation(conversation_id: uuid.UUID, user_id: int) -> ConversationSha
     found = my_conversations(user_id).filter(pk=conversation_id).first()
     if found is None:
         raise PushError("not_found", NO_SUCH_CONVERSATION)
-    return {
-        **row_shape(found),
-        "members": [member_shape(row) for row in members(conversation_id)],
-    }
+    (row,) = row_shapes([found])
+    return {**row, "members": [member_shape(row) for row in members(conversation_id)]}
+
+
+def row_shapes(conversations: Sequence[Conversation]) -> list[ConversationRow]:
+    """Conversations in a list, from rows of `my_conversations`."""
+    lasts = [row.last_message for row in conversations if row.last_message is not None]
+    shown = {last.id: shape for last, shape in zip(lasts, shapes(lasts), strict=True)}
+    return [
+        row_shape(row, shown[row.last_message_id] if row.last_message_id else None)
+        for row in conversations
+    ]
 
 
 def members(conversation_id: uuid.UUID) -> "QuerySet[Member]":

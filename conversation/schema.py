@@ -5,20 +5,26 @@ Times are RFC 3339 in UTC with milliseconds and `Z`; ids of conversations and me
 """
 
 import uuid
-from datetime import UTC, datetime
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Meta
 
 from commsite.realtime.schema import Payload
+from conversation.message_shape import (
+    MessageShape,
+    Person,
+    ReactionShape,
+    RootShape,
+    time_shape,
+)
 from conversation.models import (
     BODY_CHARS,
     CLIENT_ID_CHARS,
+    EMOJI_CHARS,
     TITLE_CHARS,
     Conversation,
     Member,
-    Message,
 )
 
 # NUL cannot be stored by PostgreSQL and half a surrogate pair cannot be stored by anyone.
@@ -33,6 +39,9 @@ Title = Annotated[str, Meta(min_length=1, max_length=TITLE_CHARS, pattern=_ONE_L
 Username = Annotated[str, Meta(min_length=1, max_length=150, pattern=_ONE_LINE)]
 UserId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Role = Literal["owner", "member"]
+Assistant = Literal["off", "mention", "always"]
+Body = Annotated[str, Meta(min_length=1, max_length=BODY_CHARS, pattern=_STORABLE)]
+ClientId = Annotated[str, Meta(min_length=1, max_length=CLIENT_ID_CHARS, pattern=_STORABLE)]
 
 PAGE_MESSAGES = 50
 MAX_PAGE_MESSAGES = 200
@@ -41,20 +50,55 @@ MAX_FIRST_MEMBERS = 100
 
 # --- Commands ------------------------------------------------------------------------------------
 class SendMessage(Payload):
-    """Say something. One `client_id` of one author is one message, however often it is sent."""
+    """Say something. One `client_id` of one author is one message, however often it is sent.
 
-    body: Annotated[str, Meta(min_length=1, max_length=BODY_CHARS, pattern=_STORABLE)]
-    client_id: Annotated[str, Meta(min_length=1, max_length=CLIENT_ID_CHARS, pattern=_STORABLE)]
+    `thread_id` is the first message of a thread, which any message of the main timeline can become.
+    """
+
+    body: Body
+    client_id: ClientId
     reply_to: uuid.UUID | None = None
+    thread_id: uuid.UUID | None = None
+
+
+class EditMessage(Payload):
+    """Say it otherwise. `revision` is the one that was edited; a newer one there is a conflict."""
+
+    message_id: uuid.UUID
+    revision: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    body: Body
+
+
+class NameMessage(Payload):
+    """Delete, pin or unpin this message."""
+
+    message_id: uuid.UUID
+
+
+class React(Payload):
+    """Add or take back one's own reaction: an emoji, or a short name between colons."""
+
+    message_id: uuid.UUID
+    emoji: Annotated[str, Meta(min_length=1, max_length=EMOJI_CHARS)]
 
 
 class FetchHistory(Payload):
-    """Read one page: the newest messages, or those before, after or around one seq."""
+    """Read one page of the main timeline, or of a thread (its first message is not among them).
+
+    The newest messages, or those before, after or around one seq.
+    """
 
     before_seq: Seq | None = None
     after_seq: Seq | None = None
     around_seq: Seq | None = None
+    thread_id: uuid.UUID | None = None
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE_MESSAGES)] = PAGE_MESSAGES
+
+
+class SetAssistant(Payload):
+    """Say when the assistant answers of itself; owners only."""
+
+    assistant: Assistant
 
 
 class CreateConversation(Payload):
@@ -85,25 +129,6 @@ class RemoveMember(Payload):
 
 
 # --- What goes out -------------------------------------------------------------------------------
-class Person(TypedDict):
-    """A user as others see one."""
-
-    id: int
-    username: str
-
-
-class MessageShape(TypedDict):
-    """One message: `M` of the contract."""
-
-    id: str
-    seq: int
-    client_id: str
-    author: Person
-    body: str
-    reply_to: str | None
-    created_at: str
-
-
 class MemberShape(TypedDict):
     """A member as others see one."""
 
@@ -119,7 +144,13 @@ class Heading(TypedDict):
     title: str
 
 
-class ConversationRow(Heading):
+class ConversationHere(Heading):
+    """What a conversation is called and when its assistant answers of itself."""
+
+    assistant: Assistant
+
+
+class ConversationRow(ConversationHere):
     """A conversation in a list."""
 
     last_seq: int
@@ -135,11 +166,15 @@ class ConversationShape(ConversationRow):
 
 
 class Welcome(TypedDict):
-    """What every join reply holds, beside `seq`, `reset` and (without `since`) `messages`."""
+    """What every join reply holds, beside `seq`, `reset` and (without `since`) `messages`.
 
-    conversation: Heading
+    `pins` are ids of messages, the newest pin first. The storeys above add keys of theirs (hooks).
+    """
+
+    conversation: ConversationHere
     members: list[MemberShape]
     user: Person
+    pins: list[str]
 
 
 class HistoryPage(TypedDict):
@@ -151,10 +186,77 @@ class HistoryPage(TypedDict):
     has_more_after: bool
 
 
-class MessageSent(TypedDict):
-    """Fact `message_sent`, and the reply to `send_message`."""
+class MessageAnswer(TypedDict):
+    """The reply to `send_message`, `edit_message` and `delete_message`."""
 
     message: MessageShape
+
+
+class MessageSent(TypedDict):
+    """Fact `message_sent`; `root` where it is a reply in a thread."""
+
+    message: MessageShape
+    root: NotRequired[RootShape]
+
+
+class MessageEdited(TypedDict):
+    """Fact `message_edited`."""
+
+    seq: int
+    message: MessageShape
+    by: Person | None
+
+
+class MessageDeleted(TypedDict):
+    """Fact `message_deleted`: what is left of the message; `root` where it was in a thread."""
+
+    seq: int
+    message: MessageShape
+    root: NotRequired[RootShape]
+    by: Person | None
+
+
+class MessageCompleted(TypedDict):
+    """Fact `message_completed`: its run has ended, however; the final text."""
+
+    seq: int
+    message: MessageShape
+
+
+class ReactionAnswer(TypedDict):
+    """The reply to `add_reaction` and `remove_reaction`: all reactions to the message now."""
+
+    message_id: str
+    reactions: list[ReactionShape]
+
+
+class ReactionFact(TypedDict):
+    """Facts `reaction_added` and `reaction_removed`."""
+
+    seq: int
+    message_id: str
+    emoji: str
+    user: Person
+
+
+class PinAnswer(TypedDict):
+    """The reply to `pin_message` and `unpin_message`."""
+
+    message_id: str
+    pinned_at: str | None
+
+
+class PinFact(PinAnswer):
+    """Facts `message_pinned` and `message_unpinned`."""
+
+    seq: int
+    by: Person | None
+
+
+class PinList(TypedDict):
+    """The pinned messages, the newest pin first."""
+
+    messages: list[MessageShape]
 
 
 class MemberAnswer(TypedDict):
@@ -186,27 +288,21 @@ class ConversationRenamed(TypedDict):
     by: Person | None
 
 
+class ConversationChanged(TypedDict):
+    """Fact `conversation_changed`: what an owner has set."""
+
+    seq: int
+    conversation: ConversationHere
+    by: Person | None
+
+
+class ConversationAnswer(TypedDict):
+    """The reply to `set_assistant`."""
+
+    conversation: ConversationHere
+
+
 # --- Rows into shapes ----------------------------------------------------------------------------
-def message_shape(message: Message) -> MessageShape:
-    """The message on the wire; its author must be loaded."""
-    return {
-        "id": str(message.id),
-        "seq": message.seq,
-        "client_id": message.client_id,
-        "author": author_shape(message),
-        "body": message.body,
-        "reply_to": None if message.reply_to_id is None else str(message.reply_to_id),
-        "created_at": time_shape(message.created_at),
-    }
-
-
-def author_shape(message: Message) -> Person:
-    """Who said it; the author must be loaded. The assistant is nobody's account: its id is 0."""
-    if message.author is None:
-        return {"id": 0, "username": "assistant"}
-    return {"id": message.author.pk, "username": message.author.get_username()}
-
-
 def member_shape(member: Member) -> MemberShape:
     """The member on the wire; the user must be loaded."""
     return {
@@ -226,18 +322,18 @@ def heading_shape(conversation: Conversation) -> Heading:
     return {"id": str(conversation.id), "title": conversation.title}
 
 
-def row_shape(conversation: Conversation) -> ConversationRow:
-    """The conversation in a list; its last message must be loaded."""
-    last = conversation.last_message
+def here_shape(conversation: Conversation) -> ConversationHere:
+    """What the conversation is called and how its assistant is set, on the wire."""
+    modes: dict[str, Assistant] = {"off": "off", "mention": "mention", "always": "always"}
+    return {**heading_shape(conversation), "assistant": modes[conversation.assistant]}
+
+
+def row_shape(conversation: Conversation, last: MessageShape | None) -> ConversationRow:
+    """The conversation in a list, with its last message."""
     return {
-        **heading_shape(conversation),
+        **here_shape(conversation),
         "last_seq": conversation.last_seq,
-        "last_message": None if last is None else message_shape(last),
+        "last_message": last,
         "last_activity_at": time_shape(conversation.last_activity_at),
         "created_at": time_shape(conversation.created_at),
     }
-
-
-def time_shape(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds and `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

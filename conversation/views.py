@@ -16,6 +16,7 @@ from commsite.clients.schema import Problem
 from commsite.realtime.schema import parse
 from commsite.rest import CursorPage
 from conversation import actions, queries
+from conversation.message_shape import MessageShape
 from conversation.schema import (
     MAX_PAGE_MESSAGES,
     PAGE_MESSAGES,
@@ -27,13 +28,11 @@ from conversation.schema import (
     HistoryPage,
     MemberAnswer,
     MemberShape,
-    MessageSent,
-    MessageShape,
+    MessageAnswer,
     RemoveMember,
     RenameConversation,
     SendMessage,
     member_shape,
-    row_shape,
 )
 
 
@@ -125,7 +124,7 @@ class ConversationList(_ConversationView):
         """List my conversations with their last messages, the liveliest first."""
         pages = LiveliestFirst()
         rows = pages.paginate_queryset(queries.my_conversations(_me(request)), request, view=self)
-        return pages.get_paginated_response([row_shape(row) for row in rows or ()])
+        return pages.get_paginated_response(queries.row_shapes(rows or []))
 
     @extend_schema(
         operation_id="conversations_create",
@@ -222,7 +221,11 @@ class MessageList(_ConversationView):
     @extend_schema(
         operation_id="messages_send",
         request=_takes(SendMessage),
-        responses={201: _described(MessageSent), 200: _described(MessageSent), **_REFUSED_WRITE},
+        responses={
+            201: _described(MessageAnswer),
+            200: _described(MessageAnswer),
+            **_REFUSED_WRITE,
+        },
     )
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Send a message once: the same `client_id` again answers 200 with the same message."""

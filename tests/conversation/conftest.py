@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from conversation.schema import MessageShape
+    from conversation.message_shape import MessageShape
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from pytest_django import DjangoAssertNumQueries
 
-    from conversation.schema import MessageShape
+    from conversation.message_shape import MessageShape
     from tests.conversation.conftest import Ear
 
     Say = Callable[[User, str], MessageShape]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
     from django.test import Client
 
-    from conversation.schema import MessageShape
+    from conversation.message_shape import MessageShape
     from tests.conversation.conftest import Ear
 
     Say = Callable[[User, str], MessageShape]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
-    from conversation.schema import MessageShape
+    from conversation.message_shape import MessageShape
 
     Say = Callable[[User, str], MessageShape]
     Enter = Callable[..., Awaitable[PhoenixClient]]
@@ -90,7 +90,12 @@ async def test_a_joiner_gets_the_newest_fifty_and_who_is_there(
     assert (reply["seq"], reply["reset"]) == (53, False)
     assert [each["seq"] for each in reply["messages"]] == list(range(4, 54))
     assert reply["messages"][-1] == last
-    assert reply["conversation"] == {"id": str(room.id), "title": "Compilers"}
+    assert reply["conversation"] == {
+        "id": str(room.id),
+        "title": "Compilers",
+        "assistant": "mention",
+    }
+    assert reply["pins"] == []
     assert reply["user"] == {"id": ada.pk, "username": "ada"}
     assert reply["members"] == [
         {"id": ada.pk, "username": "ada", "role": "owner"},
@@ -173,7 +178,7 @@ async def test_a_bad_command_is_answered_and_the_channel_lives(
         await client.call(topic, "send_message", {"body": 1})
 
     assert refused.value.reason == "invalid_payload"
-    assert set(refused.value.response["expected"]) == {"body", "client_id", "reply_to"}
+    assert set(refused.value.response["expected"]) == {"body", "client_id", "reply_to", "thread_id"}
     assert (await client.call(topic, "send_message", message("hello")))["message"]["seq"] == 1
 
 

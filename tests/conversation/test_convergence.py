@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
+    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
-    from conversation.schema import MessageShape
     from tests.conversation.conftest import Ear
 
     Say = Callable[[User, str], MessageShape]

