@@ -1,0 +1,133 @@
+"""Source code as HTML with one class for each kind of token. Pure, and bounded before it starts.
+
+Only languages of this list are coloured: each was tried with hostile input of the greatest length
+(`tests/conversation/test_code_colours.py`), for a lexer is a pile of regular expressions written
+for people who mean well. Their short names are Pygments' own, so that its styles fit.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from html import escape
+from itertools import chain
+from typing import Final
+
+import pygments.lexers
+from pygments.lexer import Lexer
+from pygments.token import STANDARD_TYPES
+
+MOST_CHARS: Final = 16_384
+"""Of one message; code beyond it stays plain."""
+MOST_OF_A_LINE: Final = 400
+"""With a longer line it is data, or hostile: such code stays plain."""
+PIECE_CHARS: Final = 4_096
+"""What a lexer gets at once, for some take time with the square of it."""
+MOST_SPANS: Final = 4_000
+"""Of one block; what follows stays plain, so that no answer is many times its source."""
+
+_MARGIN: Final = re.compile(r"\n\n(?=\S)")
+# What a reader's eye does not need: they would double the HTML.
+_UNMARKED: Final = frozenset(("", "n", "p", "w", "x", "l", "esc", "err", "pm"))
+CLASSES: Final = frozenset(STANDARD_TYPES.values()) - _UNMARKED
+
+LANGUAGES: Final = {
+    "Bash": ("bash", "sh", "shell", "zsh"),
+    "C": ("c", "h"),
+    "CMake": ("cmake",),
+    "CSharp": ("csharp", "c#", "cs"),
+    "Clojure": ("clojure", "clj"),
+    "Cpp": ("cpp", "c++", "cc", "hpp"),
+    "Css": ("css",),
+    "Dart": ("dart",),
+    "Diff": ("diff", "patch", "udiff"),
+    "Docker": ("docker", "dockerfile"),
+    "Elixir": ("elixir", "ex", "exs"),
+    "Erlang": ("erlang", "erl"),
+    "Go": ("go", "golang"),
+    "GraphQL": ("graphql", "gql"),
+    "Haskell": ("haskell", "hs"),
+    "Html": ("html", "htm"),
+    "Ini": ("ini", "cfg", "conf"),
+    "Java": ("java",),
+    "Javascript": ("javascript", "js", "mjs", "cjs", "jsx"),
+    "Json": ("json", "jsonc", "json5"),
+    "Julia": ("julia", "jl"),
+    "Kotlin": ("kotlin", "kt"),
+    "Lua": ("lua",),
+    "Makefile": ("makefile", "make", "mk"),
+    "NginxConf": ("nginx",),
+    "Ocaml": ("ocaml", "ml"),
+    "Perl": ("perl", "pl"),
+    "Php": ("php",),
+    "PowerShell": ("powershell", "ps1", "pwsh"),
+    "Python": ("python", "py", "python3", "pyi"),
+    "S": ("r", "rscript"),
+    "Ruby": ("ruby", "rb"),
+    "Rust": ("rust", "rs"),
+    "Scala": ("scala",),
+    "Scss": ("scss", "sass"),
+    "Sql": ("sql", "sqlite", "postgresql", "mysql"),
+    "Swift": ("swift",),
+    "TOML": ("toml",),
+    "Tex": ("tex", "latex"),
+    "TypeScript": ("typescript", "ts", "tsx"),
+    "Xml": ("xml", "svg", "xsl"),
+    "Yaml": ("yaml", "yml"),
+    "Zig": ("zig",),
+}
+_LEXER_OF: Final = {name: lexer for lexer, names in LANGUAGES.items() for name in names}
+
+
+def knows(language: str) -> bool:
+    """Whether code of this language is coloured; the name as in a fence, in lower case."""
+    return language in _LEXER_OF
+
+
+def coloured(code: str, language: str) -> str:
+    """The code as HTML text with `<span class="…">`, escaped; its text is the code, unchanged."""
+    if not knows(language) or len(code) > MOST_CHARS or not _has_short_lines(code):
+        return escape(code)
+    lexer = _lexer(_LEXER_OF[language])
+    parts: list[str] = []
+    position = 0
+    for css, text in chain.from_iterable(_runs(piece, lexer) for piece in _pieces(code)):
+        if len(parts) >= 2 * MOST_SPANS:
+            break
+        position += len(text)
+        parts.append(f'<span class="{css}">{escape(text)}</span>' if css else escape(text))
+    return "".join(parts) + escape(code[position:])
+
+
+def _has_short_lines(code: str) -> bool:
+    return all(len(line) <= MOST_OF_A_LINE for line in code.split("\n"))
+
+
+def _pieces(code: str) -> Iterator[str]:
+    """The code in pieces that end with a line, before one that begins at the margin if there is."""
+    start = 0
+    while len(code) - start > PIECE_CHARS:
+        end = code.rfind("\n", start, start + PIECE_CHARS) + 1
+        margin = max((match.end() for match in _MARGIN.finditer(code, start, end)), default=start)
+        end = margin if margin - start > PIECE_CHARS // 2 else end
+        yield code[start:end]
+        start = end
+    yield code[start:]
+
+
+def _runs(code: str, lexer: Lexer) -> Iterator[tuple[str, str]]:
+    """(class or "", text): neighbours of one class are one run."""
+    last, texts = "", [""]
+    for _, kind, text in lexer.get_tokens_unprocessed(code):
+        css = STANDARD_TYPES.get(kind, "")
+        css = css if css in CLASSES else ""
+        if css != last:
+            yield last, "".join(texts)
+            last, texts = css, []
+        texts.append(text)
+    yield last, "".join(texts)
+
+
+@cache
+def _lexer(name: str) -> Lexer:
+    lexer: Lexer = getattr(pygments.lexers, f"{name}Lexer")()
+    return lexer
