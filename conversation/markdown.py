@@ -219,7 +219,7 @@ class _Renderer(RendererHTML):
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         """A block of code, coloured when its language is known and it is not too long."""
         code, language = tokens[idx].content, _language(tokens[idx].info)
-        left = env.get("code_left", 0)
+        left = env["code_left"]
         if code_colours.knows(language) and len(code) <= left:
             env["code_left"] = left - len(code)
             inner = code_colours.coloured(code, language)
