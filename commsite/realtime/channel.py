@@ -83,7 +83,8 @@ class Channel:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.handlers = dict(cls.handlers)
+        inherited = [vars(base).get("handlers", {}) for base in reversed(cls.__mro__[1:])]
+        cls.handlers = {event: its for handlers in inherited for event, its in handlers.items()}
         for name, member in vars(cls).items():
             marked = getattr(member, "handled", None)
             if marked is not None:

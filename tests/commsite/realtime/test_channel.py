@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commsite.realtime.channel import Channel, handles
 from commsite.realtime.envelope import Binary, Push
 from commsite.realtime.json_codec import JSON_V1
 from commsite.realtime.rate import ABUSE
@@ -414,3 +415,29 @@ async def test_a_binary_payload_where_json_is_needed_is_an_invalid_payload(
     await client.join("room:1")
     client.socket.receive(b"\x00\x01\x01\x06\x0319room:1say\x00", True)
     assert (await client.assert_reply("9", "error"))["reason"] == "invalid_payload"
+
+
+def test_a_channel_has_the_handlers_of_all_its_bases_and_its_own_first() -> None:
+    class Sings(Channel):
+        @handles("sing")
+        def on_sing(self, payload: Any) -> None: ...
+
+        @handles("stop")
+        def on_stop_singing(self, payload: Any) -> None: ...
+
+    class Dances(Channel):
+        @handles("dance")
+        async def on_dance(self, payload: Any) -> None: ...
+
+        @handles("stop")
+        def on_stop_dancing(self, payload: Any) -> None: ...
+
+    class Party(Sings, Dances):
+        @handles("sing")
+        def on_sing_along(self, payload: Any) -> None: ...
+
+    assert {event: handler.method for event, handler in Party.handlers.items()} == {
+        "sing": "on_sing_along",
+        "dance": "on_dance",
+        "stop": "on_stop_singing",
+    }
