@@ -123,5 +123,8 @@ def configure(*, is_json: bool, level: str) -> Mapping[str, Any]:
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             "daphne": {"handlers": [], "level": level, "propagate": True},
             "axes": {"level": "WARNING", "propagate": True},
+            # The HTTP client would write a line per request, with its whole address.
+            "httpx2": {"level": "WARNING", "propagate": True},
+            "httpcore2": {"level": "WARNING", "propagate": True},
         },
     }

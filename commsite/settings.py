@@ -6,6 +6,7 @@ is required, HTTPS is assumed, the demo passwords and the bench topics are refus
 
 import hashlib
 import hmac
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -194,6 +195,17 @@ _LIMITS: dict[str, int | float] = {
     "PRESENCE_GRACE_S": 15.0,  # a socket that dropped may come back within this, and nobody notices
     "PRESENCE_COUNTS_ABOVE": 200,  # topics with more people tell their number only
     "PRESENCE_META_BYTES": 2048,  # what may be told of one presence
+    "ASSISTANT_CONNECT_S": 5.0,
+    "ASSISTANT_FIRST_BYTE_S": 60.0,  # from the request to the first byte of the answer
+    "ASSISTANT_CHUNK_S": 30.0,  # between two signs of life after that
+    "ASSISTANT_RUN_S": 600.0,  # the whole answer, without the time people think about an approval
+    "ASSISTANT_TOOL_S": 30.0,
+    "ASSISTANT_RETRIES": 2,  # before the first event of an answer only
+    "ASSISTANT_ROUNDS": 10,  # of tool calls
+    "ASSISTANT_EVENT_BYTES": 1_048_576,  # one event of a model's server
+    "ASSISTANT_CONTEXT_CHARS": 120_000,  # of the conversation, the newest turns
+    "ASSISTANT_ANSWER_CHARS": 200_000,
+    "ASSISTANT_TOOL_CHARS": 16_000,  # what a tool may bring
 }
 
 
@@ -211,6 +223,25 @@ REALTIME: dict[str, Any] = {key: _limit(key, default) for key, default in _LIMIT
     "AGENTS": env.str("REALTIME_AGENTS", default="on"),
     "NODE": env.str("COMMSITE_NODE", default=""),  # empty: each process names itself
 }
+
+# --- The assistant: a model behind OpenAI's HTTP interface, or none ------------------------------
+ASSISTANT_BASE_URL = env.str("ASSISTANT_BASE_URL", default="")
+ASSISTANT_MODEL = env.str("ASSISTANT_MODEL", default="")
+ASSISTANT_API_KEY = env.str("ASSISTANT_API_KEY", default="")
+ASSISTANT_TOOLS = env.bool("COMMSITE_ASSISTANT_TOOLS", default=True)  # some models know none
+ASSISTANT_INSTRUCTIONS = env.str(
+    "COMMSITE_ASSISTANT_INSTRUCTIONS",
+    default=(
+        "You are the assistant in a conversation of several people. Each of their messages begins with the name of "
+        "its author. Answer in Markdown, in the language of the question, briefly. Use the tools when "
+        "they can tell you what you do not know; say so when you do not know."
+    ),
+)
+if bool(ASSISTANT_BASE_URL) != bool(ASSISTANT_MODEL):
+    raise ImproperlyConfigured("ASSISTANT_BASE_URL and ASSISTANT_MODEL belong together.")
+if ASSISTANT_BASE_URL and not re.match(r"https?://[^/\s]+", ASSISTANT_BASE_URL):
+    # The value may hold credentials: it is not repeated.
+    raise ImproperlyConfigured("ASSISTANT_BASE_URL: expected http(s)://host[:port]/path.")
 
 # --- Who someone is ------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

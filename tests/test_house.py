@@ -194,7 +194,8 @@ def test_the_operations_page_lists_every_metric() -> None:
     documented = set(column("docs/operations.md", "metric", beside="counts or measures"))
     named = {
         f"commsite_{node.value}"
-        for path in (ROOT / "commsite").rglob("*.py")
+        for package in ("commsite", "conversation", "presence")
+        for path in (ROOT / package).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if re.fullmatch(r"[a-z_]+_total", node.value)

@@ -1,7 +1,7 @@
-"""The tools of the assistant: what a model, or a person with a slash command, may have done. Rooms fill it in `ready()`.
+"""The tools of the assistant: what a model, or a person with a slash command, may have done.
 
-A tool runs in a database thread, as the user who asked and with that user's rights: it proves them as any
-action or query does, and raises PushError where they do not reach.
+Rooms fill the registry in `ready()`. A tool runs in a database thread, as the user who asked and with that user's
+rights: it proves them as any action or query does, and raises PushError where they do not reach.
 """
 
 from collections.abc import Callable
@@ -26,8 +26,9 @@ class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that can be done.
 
-    `parameters` is a msgspec Struct: its fields, with their descriptions, are what a model is told, and what it sends is
-    checked against them. `run(context, parameters)` returns what the model and the people are told, as Markdown.
+    `parameters` is a msgspec Struct: its fields, with their descriptions, are what a model is told, and
+    what it sends is checked against them. `run(context, parameters)` returns what the model and the people
+    are told, as Markdown.
     """
 
     name: str
