@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from html import escape
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import pygments.lexers
 from pygments.lexer import Lexer
@@ -19,12 +19,13 @@ from pygments.token import STANDARD_TYPES
 MOST_CHARS: Final = 16_384
 """Of one message; code beyond it stays plain."""
 MOST_OF_A_LINE: Final = 400
-"""With a longer line it is data, or hostile: such code stays plain."""
+"""With a longer line, or a long stretch of nothing, it is data or hostile: it stays plain."""
 PIECE_CHARS: Final = 4_096
 """What a lexer gets at once, for some take time with the square of it."""
 MOST_SPANS: Final = 4_000
 """Of one block; what follows stays plain, so that no answer is many times its source."""
 
+_GAP: Final = re.compile(r"\s{200}")
 _MARGIN: Final = re.compile(r"\n\n(?=\S)")
 # What a reader's eye does not need: they would double the HTML.
 _UNMARKED: Final = frozenset(("", "n", "p", "w", "x", "l", "esc", "err", "pm"))
@@ -85,7 +86,7 @@ def knows(language: str) -> bool:
 
 def coloured(code: str, language: str) -> str:
     """The code as HTML text with `<span class="…">`, escaped; its text is the code, unchanged."""
-    if not knows(language) or len(code) > MOST_CHARS or not _has_short_lines(code):
+    if not knows(language) or len(code) > MOST_CHARS or not _looks_written(code):
         return escape(code)
     lexer = _lexer(_LEXER_OF[language])
     parts: list[str] = []
@@ -98,8 +99,8 @@ def coloured(code: str, language: str) -> str:
     return "".join(parts) + escape(code[position:])
 
 
-def _has_short_lines(code: str) -> bool:
-    return all(len(line) <= MOST_OF_A_LINE for line in code.split("\n"))
+def _looks_written(code: str) -> bool:
+    return not _GAP.search(code) and all(len(line) <= MOST_OF_A_LINE for line in code.split("\n"))
 
 
 def _pieces(code: str) -> Iterator[str]:
@@ -127,7 +128,27 @@ def _runs(code: str, lexer: Lexer) -> Iterator[tuple[str, str]]:
     yield last, "".join(texts)
 
 
+# --- Lexers without their guesses at signatures --------------------------------------------------
+# "Any words, then a name, then a bracket is a function": tried at every word, each time to the end.
+_GUESSING: Final = frozenset(("C", "Cpp", "CSharp", "Java"))
+_GUESSES: Final = (r"\s+)+?)", r"(?:[&*\s])+)")
+
+
 @cache
 def _lexer(name: str) -> Lexer:
-    lexer: Lexer = getattr(pygments.lexers, f"{name}Lexer")()
-    return lexer
+    lexer: type[Lexer] = getattr(pygments.lexers, f"{name}Lexer")
+    if name in _GUESSING:
+        states = lexer.tokens if lexer.token_variants else lexer.get_tokendefs()
+        lexer = type(name, (lexer,), {"tokens": _without_guesses(states)})
+    return lexer()
+
+
+def _without_guesses(node: Any) -> Any:
+    """The states of a lexer (or, below them, a list of rules) without those rules."""
+    if isinstance(node, dict):
+        return {key: _without_guesses(value) for key, value in node.items()}
+    return [rule for rule in node if not any(guess in _pattern(rule) for guess in _GUESSES)]
+
+
+def _pattern(rule: Any) -> str:
+    return rule[0] if type(rule) is tuple and isinstance(rule[0], str) else ""

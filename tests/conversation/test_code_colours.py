@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from html import unescape
-from re import sub
+from re import findall, sub
+from runpy import run_path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from conversation import code_colours
 from conversation.code_colours import coloured
+from tests.support.server import ROOT
 
 NAMES = sorted(name for names in code_colours.LANGUAGES.values() for name in names)
 SNIPPETS = (
@@ -46,10 +49,9 @@ def test_long_code_is_coloured_in_pieces_that_begin_at_the_margin() -> None:
     assert html == coloured(function, "python") * 200
 
 
-def test_a_line_of_data_keeps_the_code_plain() -> None:
-    code = f"x = '{'a' * 400}'\n"
-
-    assert "<span" not in coloured(code, "python")
+@pytest.mark.parametrize("data", ["a" * 400, "\n" * 200])
+def test_a_line_of_data_or_a_stretch_of_nothing_keeps_the_code_plain(data: str) -> None:
+    assert "<span" not in coloured(f"x = '{data}'\n", "python")
 
 
 def test_no_answer_has_more_marks_than_it_may() -> None:
@@ -64,3 +66,36 @@ def test_no_answer_has_more_marks_than_it_may() -> None:
 def test_what_is_too_long_or_unknown_stays_plain() -> None:
     assert coloured("a < b", "befunge") == "a &lt; b"
     assert "<span" not in coloured("1\n" * code_colours.MOST_CHARS, "js")
+
+
+# --- The style sheet -----------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def maker() -> dict[str, Any]:
+    return run_path(str(ROOT / "scripts" / "code_css.py"))
+
+
+def test_the_style_sheet_is_what_its_script_makes(maker: dict[str, Any]) -> None:
+    assert maker["TARGET"].read_text() == maker["css"]()
+
+
+def test_every_colour_of_code_can_be_read_on_its_ground(maker: dict[str, Any]) -> None:
+    pairs = findall(r"light-dark\(#(\w{6}), #(\w{6})\)", maker["TARGET"].read_text())
+
+    assert pairs
+    for light, dark in pairs:
+        assert maker["contrast"](tuple(bytes.fromhex(light)), maker["LIGHT_GROUND"]) >= 4.5
+        assert maker["contrast"](tuple(bytes.fromhex(dark)), maker["DARK_GROUND"]) >= 4.5
+
+
+@pytest.mark.parametrize("language", ["c", "cpp", "java", "csharp"])
+def test_no_lexer_guesses_where_a_function_begins(language: str) -> None:
+    lexer = code_colours._lexer(code_colours._LEXER_OF[language])
+    patterns = [code_colours._pattern(rule) for rules in _states(lexer.tokens) for rule in rules]
+
+    assert len(patterns) > 40
+    assert not [text for text in patterns for guess in code_colours._GUESSES if guess in text]
+
+
+def _states(tokens: dict[str, Any]) -> list[list[Any]]:
+    levels = tokens.values() if isinstance(next(iter(tokens.values())), dict) else [tokens]
+    return [rules for level in levels for rules in level.values()]
