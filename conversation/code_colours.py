@@ -138,7 +138,7 @@ _GUESSES: Final = (r"\s+)+?)", r"(?:[&*\s])+)")
 def _lexer(name: str) -> Lexer:
     lexer: type[Lexer] = getattr(pygments.lexers, f"{name}Lexer")
     if name in _GUESSING:
-        states = lexer.tokens if lexer.token_variants else lexer.get_tokendefs()
+        states = lexer.tokens if hasattr(lexer, "token_variants") else lexer.get_tokendefs()
         lexer = type(name, (lexer,), {"tokens": _without_guesses(states)})
     return lexer()
 
