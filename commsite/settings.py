@@ -206,6 +206,13 @@ _LIMITS: dict[str, int | float] = {
     "ASSISTANT_CONTEXT_CHARS": 120_000,  # of the conversation, the newest turns
     "ASSISTANT_ANSWER_CHARS": 200_000,
     "ASSISTANT_TOOL_CHARS": 16_000,  # what a tool may bring
+    "PRESENCE_IDLE_S": 300.0,  # a connection that pushes nothing for so long is idle
+    "PRESENCE_AWAY_S": 1800.0,  # and then away
+    "PRESENCE_SEEN_S": 30.0,  # how often it is written that people are still here
+    "CURSORS_PER_S": 20.0,  # what is told of one connection's cursor
+    "CURSORS_PER_TOPIC_S": 400.0,  # and of all cursors of a topic in one process, together
+    "CURSOR_S": 60.0,  # a cursor that does not move for so long is taken away
+    "CURSOR_BYTES": 1024,  # an anchor and a selection
 }
 
 

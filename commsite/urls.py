@@ -19,6 +19,7 @@ class SchemaPage(SpectacularSwaggerSplitView):
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("commsite.operations")),
     path("", include("conversation.pages")),
+    path("", include("presence.pages")),
     path("", include("commsite.clients.pages")),
     path("api/v1/", include("commsite.clients.urls")),
     path("api/v1/", include("conversation.urls")),

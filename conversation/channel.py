@@ -23,12 +23,12 @@ from conversation.schema import (
     RenameConversation,
     SendMessage,
 )
-from presence.channel import AttendedChannel
+from presence.room_channel import RoomChannel
 
 PREFIX = "conversation:"
 
 
-class ConversationChannel(AttendedChannel, HistoryChannel):
+class ConversationChannel(RoomChannel, HistoryChannel):
     """Thin: finds the conversation and the member, then hands over to queries and actions."""
 
     _is_leaving = False

@@ -13,7 +13,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import include, path
+from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -33,6 +33,7 @@ from conversation.schema import (
     SendMessage,
 )
 from presence.pages import status_form
+from presence.queries import last_seen
 
 ROWS_AT_HOME = 100
 # Whoever is online is told by the topic; of those who are not, a page names no more than these.
@@ -116,12 +117,14 @@ def _rows(request: HttpRequest, limit: int) -> list[dict[str, Any]]:
 def _people(user_id: int) -> Iterable[dict[str, Any]]:
     """The others in my conversations."""
     shared = User.objects.filter(memberships__conversation__members__user_id=user_id)
-    for person in shared.exclude(pk=user_id).distinct().order_by("username")[:PEOPLE_AT_HOME]:
+    people = shared.exclude(pk=user_id).distinct().order_by("username")[:PEOPLE_AT_HOME]
+    seen = last_seen([person.pk for person in people])
+    for person in people:
         yield {
             "id": person.pk,
             "username": person.username,
             "hue": hue_of(person.pk),
-            "last_seen": None,
+            "last_seen": seen.get(person.pk),
         }
 
 
@@ -239,7 +242,6 @@ def _back(request: HttpRequest, conversation_id: uuid.UUID, error: PushError) ->
 
 
 urlpatterns = [
-    path("", include("presence.pages")),
     path("", home, name="home"),
     path("conversations/new/", new_conversation, name="new-conversation"),
     path("conversations/<uuid:conversation_id>/", conversation, name="conversation"),

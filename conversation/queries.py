@@ -294,6 +294,12 @@ def row_shapes(conversations: Sequence[Conversation]) -> list[ConversationRow]:
     ]
 
 
+def member_ids(topic_id: str) -> list[int]:
+    """The user ids of a topic's members."""
+    members = Member.objects.filter(conversation_id=conversation_id_of(topic_id))
+    return list(members.values_list("user_id", flat=True))
+
+
 def members(conversation_id: uuid.UUID) -> "QuerySet[Member]":
     """The members in the order they came."""
     return (

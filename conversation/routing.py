@@ -8,6 +8,7 @@ from conversation import actions, queries
 from conversation.channel import ConversationChannel, eject_strangers, take_topic_away
 from conversation.consumers import ConversationConsumer
 from conversation.models import Change
+from presence import belonging
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/conversation/websocket", ConversationConsumer.as_asgi()),
@@ -19,6 +20,7 @@ def register() -> None:
     registry.route("conversation", ConversationChannel)
     registry.history("conversation", queries.missed_facts)
     registry.visible("conversation", queries.may_see)
+    belonging.of("conversation", queries.member_ids)
     for event in ("message_sent", *Change.Event.values):
         registry.declare(event, registry.Delivery.MUST)
     registry.declare("membership_changed", registry.Delivery.STATE)

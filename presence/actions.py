@@ -1,19 +1,23 @@
-"""Writes of presence: a person's status line, told to every process so that their entries show it."""
+"""Writes of presence: a status line, when people were last here, and what they choose about being seen."""
 
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from commsite.realtime.pubsub import control, control_on_commit
-from presence.models import PersonStatus
+from presence import queries
+from presence.models import LastSeen, PersonStatus
 from presence.queries import status_shape
 from presence.schema import SetStatus, StatusShape
 
 STATUS_CONTROL = "presence_status"
+MANNER_CONTROL = "presence_manner"
 UNTRACK_CONTROL = "presence_untrack"
 
 
+# --- Status --------------------------------------------------------------------------------------
 def set_status(user_id: int, command: SetStatus) -> StatusShape | None:
     """Stores or clears the status line; every connection of this person shows it, in every process."""
     with transaction.atomic():
@@ -36,6 +40,43 @@ def _store(user_id: int, command: SetStatus) -> StatusShape | None:
     return status_shape(row)
 
 
+# --- Being seen ----------------------------------------------------------------------------------
+def follow_preferences(user_id: int) -> None:
+    """After a change of preferences: forgets whoever does not want to be remembered, and tells every process."""
+    manner = queries.manner_of(user_id)
+    if not manner.is_remembered:
+        LastSeen.objects.filter(user_id=user_id).delete()
+    chosen = {"is_hidden": manner.is_hidden, "is_remembered": manner.is_remembered}
+    control_on_commit(MANNER_CONTROL, {"user_id": user_id, **chosen})
+
+
+@transaction.atomic
+def store_last_seen(seen: Mapping[int, int]) -> None:
+    """When people were last here, by user id, in unix seconds. What is stored only ever grows.
+
+    Several processes may write of the same person at the same time. Who opted out, or is gone, is left out.
+    """
+    moments = {
+        user_id: datetime.fromtimestamp(seen[user_id], UTC)
+        for user_id in sorted(queries.rememberable(seen))  # one order everywhere: no deadlock
+    }
+    LastSeen.objects.bulk_create(
+        [LastSeen(user_id=user_id, at=at) for user_id, at in moments.items()],
+        ignore_conflicts=True,
+    )
+    stored = LastSeen.objects.select_for_update().filter(user_id__in=moments).order_by("pk")
+    older = [row for row in stored if row.at < moments[row.pk]]
+    for row in older:
+        row.at = moments[row.pk]
+    LastSeen.objects.bulk_update(older, ["at"])
+
+
+def forget_opted_out(user_ids: Collection[int]) -> None:
+    """Removes what may have been written of these people while they opted out."""
+    LastSeen.objects.filter(user_id__in=set(user_ids) - queries.rememberable(user_ids)).delete()
+
+
+# --- For operators -------------------------------------------------------------------------------
 def untrack(topic: str, key: str, id: str) -> None:  # noqa: A002  the entry's word
     """Takes one entry away, whichever process holds it. Its socket stays; joining again brings it back."""
     control(UNTRACK_CONTROL, {"topic": topic, "key": key, "id": id})

@@ -15,4 +15,5 @@ class PresenceConfig(AppConfig):
     def ready(self) -> None:
         """Tell the core which topics and events are ours, and start with the hub."""
         import_module("presence.checks")
+        import_module("presence.signals")
         import_module("presence.routing").register()

@@ -1,10 +1,8 @@
 """Channels on which people see each other: the base that rooms add to theirs, and the topic `presence:<scope>`."""
 
-import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -13,15 +11,14 @@ from commsite.realtime.channel import JOINED, Channel, handles
 from commsite.realtime.errors import PushError
 from commsite.realtime.registry import visibility_of
 from commsite.realtime.threads import in_thread
-from presence import actions, queries
-from presence.schema import Activity, PersonMeta, SetActivity, SetStatus, StatusShape
-from presence.tracker.state import NotTracked
+from presence import actions, belonging
+from presence.naming import short
+from presence.schema import FetchViewers, PersonMeta, SetActivity, SetStatus
+from presence.seat import Seat
 from presence.tracking import tracking
 
 LOBBY = "lobby"
 """The scope that is the whole site."""
-UPDATES_PER_S = 2.0
-UPDATES_AT_ONCE = 5.0
 
 
 class AttendedChannel(Channel):
@@ -32,10 +29,9 @@ class AttendedChannel(Channel):
 
     __slots__ = ()
 
-    _entry_id: str | None = None
-    _activity: Activity = "active"
-    _spent = 0.0
-    _spent_at = 0.0
+    may_hide: ClassVar[bool] = False
+    """Whether people who appear offline do so on this topic."""
+    seat: Seat | None = None
 
     def entered(self) -> None:
         """Begins to be seen, and to see."""
@@ -43,86 +39,66 @@ class AttendedChannel(Channel):
 
     async def leave(self) -> None:
         """Goes at once when the person left or was sent away; else somebody may just be reloading a page."""
-        if self._entry_id is None:
+        seat, self.seat = self.seat, None
+        if seat is None:
             return
-        name = (str(self.topic), str(self.identity.user_id), self._entry_id)
         code = self.socket.close_code
         if self.has_stopped or (code is not None and not code.may_resume):
-            tracking.untrack(*name)
+            tracking.people.leave(seat)
         else:
-            tracking.drop(*name)
+            tracking.people.drop(seat)
 
     @handles("set_activity", SetActivity)
     def on_set_activity(self, command: SetActivity) -> None:
-        """Tells the others how attentive the person is here."""
-        self._spend()
-        self._activity = command.activity
-        if self._entry_id is None:
-            return
-        key = str(self.identity.user_id)
-        with suppress(NotTracked):  # an admin has taken the entry away
-            tracking.update(str(self.topic), key, self._entry_id, {"activity": command.activity})
+        """Tells how attentive the person is, on all topics of this socket."""
+        self.spend()
+        tracking.people.attention.say(self.socket, command.activity)
 
     @handles("set_status", SetStatus)
     async def on_set_status(self, command: SetStatus) -> Mapping[str, Any]:
         """{"status": S or null}: stored, and shown by all connections of this person."""
-        self._spend()
+        self.spend()
         status = await in_thread(actions.set_status, self.identity.user_id, command)
         return {"status": status}
 
-    async def _appear(self) -> None:
-        status = await self._status()
-        if self.state != JOINED:
-            return
-        device = device_id(self.identity.session_id)
-        entry_id = f"{device}/{self.id}"
-        topic = str(self.topic)
-        tracking.appear(topic, str(self.identity.user_id), entry_id, self._meta(device, status))
-        self._entry_id = entry_id
-        await tracking.complete()
-        for event, payload in tracking.snapshot(topic):
-            self.push(event, msgspec.Raw(payload))
-
-    async def _status(self) -> StatusShape | None:
-        known = tracking.status_here(self.identity.user_id)
-        while known is None:
-            seen = tracking.status_changes
-            try:
-                status = await in_thread(queries.status_of, self.identity.user_id)
-            except PushError:  # no database: better seen without a status line than not at all
-                return None
-            if tracking.status_changes == seen:
-                return status
-        return known[0]
-
-    def _meta(self, device: str, status: StatusShape | None) -> PersonMeta:
+    def meta(self) -> PersonMeta:
+        """What is told of this connection at first; activity and status line are put in where it appears."""
         context = self.socket.context
         return {
             "username": self.identity.username,
-            "session": device,
+            "session": short(self.identity.session_id),
             "device": name_from(context.user_agent),
             "kind": "browser" if context.credential == "cookie" else "program",
-            "activity": self._activity,
-            "status": status,
+            "activity": "active",
+            "status": None,
             "online_at": datetime.now(UTC)
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z"),
         }
 
-    def _spend(self) -> None:
-        """Everybody hears of each change: a few at once, then two a second."""
-        now = self.socket.hub.wheel.tick * 1.0
-        self._spent = max(0.0, self._spent - (now - self._spent_at) * UPDATES_PER_S)
-        self._spent_at = now
-        if self._spent >= UPDATES_AT_ONCE:
-            raise PushError("rate_limited", retry_after_ms=1000)
-        self._spent += 1.0
+    def spend(self) -> None:
+        """Everybody hears of each change of oneself: raises PushError("rate_limited") when there are too many."""
+        tracking.people.attention.of(self.socket).spend(self.socket.hub.wheel.tick * 1.0)
+
+    async def _appear(self) -> None:
+        manner = await tracking.people.manner_of(self.identity.user_id)
+        if self.state != JOINED:
+            return
+        topic, key = str(self.topic), str(self.identity.user_id)
+        name = (topic, key, f"{short(self.identity.session_id)}/{self.id}")
+        self.seat = Seat(name, self.socket, self.push, may_hide=self.may_hide)
+        tracking.people.sit(self.seat, self.meta(), manner)
+        await tracking.complete()
+        for event, payload in tracking.telling.snapshot(topic, key):
+            self.push(event, msgspec.Raw(payload))
 
 
 class PresenceChannel(AttendedChannel):
     """`presence:<scope>`: who is online in a scope."""
 
     __slots__ = ()
+
+    may_hide = True
 
     async def join(self, payload: msgspec.Raw) -> Mapping[str, Any]:
         """Lets in whoever may see the scope."""
@@ -132,10 +108,14 @@ class PresenceChannel(AttendedChannel):
         await in_thread(may_see, self.identity.user_id, self.topic.id)
         return {"user": {"id": self.identity.user_id, "username": self.identity.username}}
 
-
-def device_id(session_id: str) -> str:
-    """A short name for a client session: the same on every topic, and no way back to the session."""
-    return hashlib.blake2s(session_id.encode(), digest_size=6).hexdigest()
+    @handles("fetch_viewers", FetchViewers)
+    async def on_fetch_viewers(self, command: FetchViewers) -> Mapping[str, Any]:
+        """{"viewers": {topic: [user ids]}}: who of this scope has which room before their eyes; only rooms that one
+        may see, and only where somebody is."""
+        self.spend()
+        found = tracking.viewers(str(self.topic), command.topics)
+        allowed = await in_thread(belonging.seen_by, self.identity.user_id, list(found))
+        return {"viewers": {topic: found[topic] for topic in allowed}}
 
 
 def may_see_scope(user_id: int, scope: str) -> None:

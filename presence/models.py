@@ -30,3 +30,24 @@ class PersonStatus(models.Model):
 
     def __str__(self) -> str:
         return f"{self.emoji} {self.text}".strip()
+
+
+class LastSeen(models.Model):
+    """When a person was last here, to the second, as the others could see it. Nobody who opted out has one."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="last_seen",
+        primary_key=True,
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        """Its name in the admin."""
+
+        verbose_name = "last seen"
+        verbose_name_plural = "presence: last seen"
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}"

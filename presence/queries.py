@@ -1,9 +1,24 @@
 """Reads of presence that need the database."""
 
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from django.contrib.auth.models import User
 from django.utils import timezone
 
-from presence.models import PersonStatus
-from presence.schema import StatusShape
+from commsite.clients import queries as clients
+from presence.models import LastSeen, PersonStatus
+from presence.schema import Manner, StatusShape
+
+
+def manner_of(user_id: int) -> Manner:
+    """What the person has chosen about being seen: a status line, to appear offline, not to be remembered."""
+    chosen = clients.preferences_of(user_id)
+    return Manner(
+        status=status_of(user_id),
+        is_hidden=chosen["visibility"] == "nobody",
+        is_remembered=chosen["last_seen"] == "on",
+    )
 
 
 def status_of(user_id: int) -> StatusShape | None:
@@ -18,3 +33,21 @@ def status_shape(row: PersonStatus) -> StatusShape | None:
         return None
     expires_at = None if row.expires_at is None else row.expires_at.timestamp()
     return {"text": row.text, "emoji": row.emoji, "expires_at": expires_at}
+
+
+def last_seen(user_ids: Collection[int]) -> dict[int, str]:
+    """When each of these people was last here (ISO 8601, UTC); those of whom nothing is stored are left out."""
+    rows = LastSeen.objects.filter(user_id__in=user_ids).values_list("user_id", "at")
+    opted_out = clients.who_chose("last_seen", "off", user_ids)
+    return {user_id: iso(at) for user_id, at in rows if user_id not in opted_out}
+
+
+def rememberable(user_ids: Collection[int]) -> set[int]:
+    """Those of these people who exist and have not opted out of being remembered."""
+    alive = set(User.objects.filter(pk__in=user_ids).values_list("pk", flat=True))
+    return alive - clients.who_chose("last_seen", "off", user_ids)
+
+
+def iso(at: datetime) -> str:
+    """A moment as it travels: to the second, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,7 @@ topic in this process.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,25 +16,21 @@ from django.conf import settings
 from commsite.realtime.envelope import encode_payload
 from commsite.realtime.errors import PushError
 from commsite.realtime.hub import Hub, hub
-from commsite.realtime.pubsub import announce_here
+from commsite.realtime.user_socket import UserSocket
 from presence.link import TRANSFER, HubLink
-from presence.schema import ReportRow, StatusShape, TopicPresence
+from presence.people import People
+from presence.schema import ReportRow, TopicPresence
+from presence.telling import Telling
 from presence.tracker.delta import Entry
-from presence.tracker.diff import Diff, TopicDiff
+from presence.tracker.diff import Diff
 from presence.tracker.periods import Periods
-from presence.tracker.rendering import DIFF, STATE, Collector, diff_payload, presences, state_parts
 from presence.tracker.replica import Replica
 from presence.tracker.shard import Shard
 
 REPORT = "presence_report"
-COUNTS = "presence_counts"
-TOLD_AFTER_S = 0.05
-"""Changes of so long are told as one diff: people do not see the difference, clients do."""
-PART_BYTES = 256 * 1024
-"""A longer `presence_state` goes in parts: the state, then joins."""
-BACK_TO_LISTS = 0.8
-"""A topic that shrinks is told by names again below this part of the threshold: no flapping at the border."""
 MAX_KEY_BYTES = 255
+VIEWING = b'"viewing":true'
+"""As it stands in the JSON of a meta; within a text its quotes would be escaped."""
 LOOK_AGAIN_S = 0.1
 REPORT_S = 2.0
 PATIENCE_S = 5.0
@@ -42,10 +38,6 @@ PATIENCE_S = 5.0
 
 Found = TypeVar("Found")
 Default = TypeVar("Default")
-Name = tuple[str, str, str]
-"""Topic, key and id of an entry of this process."""
-Place = tuple[str, str, str]
-"""Topic, key and device."""
 
 
 def periods() -> Periods:
@@ -59,11 +51,6 @@ def periods() -> Periods:
     )
 
 
-def device_of(id: str) -> str:  # noqa: A002  the entry's word
-    """The device in the id of a person's entry, `<device>/<connection>`."""
-    return id.partition("/")[0]
-
-
 class Tracking:
     """Who is present, as this process knows it and tells it."""
 
@@ -72,15 +59,9 @@ class Tracking:
         self._reset()
 
     def _reset(self) -> None:
-        self._collector = Collector()
-        self._telling: asyncio.TimerHandle | None = None
-        self._graced: dict[Place, dict[str, asyncio.TimerHandle]] = {}
-        self._people: dict[str, set[Name]] = {}
         self._is_complete = asyncio.Event()
-        self._expiries: dict[str, float] = {}
-        self._counted: set[str] = set()
-        self.status_changes = 0
-        """Grows with every status line that changes: what was read before may be old."""
+        self.telling = Telling(self)
+        self.people = People(self, self.telling)
 
     # -- with the hub
 
@@ -95,6 +76,7 @@ class Tracking:
             self._is_complete.set()
         else:  # within two periods everybody who lives has spoken
             asyncio.get_running_loop().call_later(2 * periods().broadcast_s, self._look_round)
+        hub.spawn(self.people.sightings.forever())
 
     def _look_round(self) -> None:
         """Is complete once everybody who was met is shown."""
@@ -159,17 +141,9 @@ class Tracking:
 
     def untrack(self, topic: str, key: str, id: str) -> None:  # noqa: A002
         """Removes an entry at once; one that is not of this process changes nothing."""
-        if self._shard is None:
-            return
-        timer = self._pop_grace((topic, key, device_of(id)), id)
-        if timer is not None:
-            timer.cancel()
-        names = self._people.get(key, set())
-        names.discard((topic, key, id))
-        if not names:
-            self._people.pop(key, None)
-            self._expiries.pop(key, None)
-        self._shard.untrack(topic, key, id)
+        if self._shard is not None:
+            self.people.forget((topic, key, id))
+            self._shard.untrack(topic, key, id)
 
     def list(self, topic: str) -> Sequence[Entry]:
         """Everybody on a topic, in all processes; the entries of one key stand together."""
@@ -183,84 +157,64 @@ class Tracking:
         """How many people are on a topic."""
         return 0 if self._shard is None else self._shard.tracker.count_keys(topic)
 
-    # -- people: entries that live with a socket
+    def viewers(self, scope: str, topics: Iterable[str]) -> dict[str, Sequence[int]]:
+        """Who of `scope` has which of these rooms before their eyes; rooms where nobody has are left out.
 
-    def appear(self, topic: str, key: str, id: str, meta: Mapping[str, Any]) -> None:  # noqa: A002
-        """Tracks a person's connection, in the place of one of the same device whose socket has dropped."""
-        self.track(topic, key, id, meta)
-        self._people.setdefault(key, set()).add((topic, key, id))
-        self._watch_status(key, meta.get("status"))
-        left = self._graced.get((topic, key, device_of(id)))
-        if left:
-            self.untrack(topic, key, next(iter(left)))
+        So are rooms with too many people to name, and people who are not seen in the scope.
+        """
+        found: dict[str, Sequence[int]] = {}
+        for topic in topics:
+            if self.count(topic) > settings.REALTIME["PRESENCE_COUNTS_ABOVE"]:
+                continue
+            keys = {entry.key for entry in self.list(topic) if VIEWING in entry.meta}
+            seen = sorted(int(key) for key in keys if self.get_by_key(scope, key))
+            if seen:
+                found[topic] = seen
+        return found
 
-    def drop(self, topic: str, key: str, id: str) -> None:  # noqa: A002
-        """The socket is gone: the entry stays for the time of grace, unless the device comes back before."""
-        if (topic, key, id) not in self._people.get(key, ()):
-            return
-        grace_s = settings.REALTIME["PRESENCE_GRACE_S"]
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(grace_s, self.untrack, topic, key, id)
-        self._graced.setdefault((topic, key, device_of(id)), {})[id] = timer
-
-    def status_here(self, user_id: int) -> tuple[StatusShape | None] | None:
-        """The status line that a person's entries here show, in a tuple; None when they have no entry here."""
-        for topic, key, id in self._people.get(str(user_id), ()):  # noqa: A001
-            for entry in self.get_by_key(topic, key):
-                if entry.id == id:
-                    return (msgspec.json.decode(entry.meta)["status"],)
-        return None
+    # -- what others tell of people
 
     def on_status(self, payload: dict[str, Any]) -> None:
-        """A person's status line has changed: all their entries here show it."""
-        self.status_changes += 1
-        key = str(payload["user_id"])
-        for name in list(self._people.get(key, ())):
-            self.update(*name, {"status": payload["status"]})
-        if key in self._people:
-            self._watch_status(key, payload["status"])
+        """A status line has changed."""
+        self.people.on_status(payload)
 
-    def end_statuses(self) -> None:
-        """Takes away the status lines whose time is over; called every second."""
-        now = time.time()
-        for key in [key for key, at in self._expiries.items() if at <= now]:
-            self.on_status({"user_id": key, "status": None})
-
-    def _watch_status(self, key: str, status: StatusShape | None) -> None:
-        if status is not None and status["expires_at"] is not None:
-            self._expiries[key] = status["expires_at"]
-        else:
-            self._expiries.pop(key, None)
+    def on_manner(self, payload: dict[str, Any]) -> None:
+        """Somebody has chosen anew who may see them, and whether they are remembered."""
+        self.people.on_manner(payload)
 
     def on_untrack(self, payload: dict[str, Any]) -> None:
         """An admin takes an entry away, if it is ours."""
         self.untrack(payload["topic"], payload["key"], payload["id"])
 
-    def _pop_grace(self, place: Place, id: str) -> asyncio.TimerHandle | None:  # noqa: A002
-        timers = self._graced.get(place)
-        if timers is None:
-            return None
-        timer = timers.pop(id, None)
-        if not timers:
-            del self._graced[place]
-        return timer
+    def on_acted(self, socket: UserSocket) -> None:
+        """A connection that was silent has pushed something."""
+        self.people.attention.acted(socket)
 
-    # -- what is told
+    def on_closed(self, socket: UserSocket, code: int) -> None:
+        """A connection is gone."""
+        self.people.attention.end(socket)
 
-    def snapshot(self, topic: str) -> Sequence[tuple[str, bytes]]:
-        """(event, payload) pairs that bring a newcomer up to date; the diffs that come later may repeat them."""
-        if self._is_counted(topic):
-            return [(STATE, b"{}"), (COUNTS, self._counts(topic))]
-        return tuple(state_parts(self.list(topic), PART_BYTES))
+    def end_statuses(self) -> None:
+        """Called every second."""
+        self.people.end_statuses()
 
-    async def topic_presence(self, topic: str) -> TopicPresence:
-        """Who is there, as REST answers it."""
-        entries = [] if self._is_counted(topic) else self.list(topic)
-        return {
-            "topic": topic,
-            "count": self.count(topic),
-            "presences": msgspec.json.decode(presences(entries)),
-        }
+    def _changed(self, diff: Diff) -> None:
+        loop = asyncio.get_running_loop()
+        for name in self.people.came_back(diff):
+            loop.call_soon(self.untrack, *name)
+        self.telling.changed(diff)
+
+    # -- for REST and operators
+
+    async def topic_presence(
+        self, topic: str, own_key: str, keys: Iterable[str] | None = None
+    ) -> TopicPresence:
+        """Who is there, as REST answers it to the person with `own_key`."""
+        return self.telling.presence(topic, own_key, keys)
+
+    async def who_is_on(self, topic: str, keys: Iterable[str]) -> set[str]:
+        """Those of these keys that are on the topic."""
+        return {key for key in keys if self.get_by_key(topic, key)}
 
     async def people_on(self, topic: str) -> Sequence[Entry]:
         """The entries themselves, as the admin lists them."""
@@ -269,59 +223,6 @@ class Tracking:
     async def topics(self) -> dict[str, int]:
         """Every topic with the number of people on it."""
         return {} if self._shard is None else self._shard.tracker.roster.topics()
-
-    def _is_counted(self, topic: str) -> bool:
-        """Whether the topic is told by numbers alone; there is a margin between growing and shrinking."""
-        most: int = settings.REALTIME["PRESENCE_COUNTS_ABOVE"]
-        return self.count(topic) > (most * BACK_TO_LISTS if topic in self._counted else most)
-
-    def _counts(self, topic: str) -> bytes:
-        return encode_payload({"count": self.count(topic)})
-
-    def _changed(self, diff: Diff) -> None:
-        self._end_graces(diff)
-        for topic, change in self._collector.add(diff).items():
-            self._tell(topic, change)
-        if self._telling is None:
-            loop = asyncio.get_running_loop()
-            self._telling = loop.call_later(TOLD_AFTER_S, self._tell_all)
-
-    def _end_graces(self, diff: Diff) -> None:
-        """A device that dropped here is back in another process: its old entry goes at once."""
-        if not self._graced:
-            return
-        back = [
-            (topic, entry.key, old)
-            for topic, change in diff.topics.items()
-            for entry in change.joins.values()
-            for old in self._graced.get((topic, entry.key, device_of(entry.id)), {})
-            if (topic, entry.key, entry.id) not in self._people.get(entry.key, ())
-            and entry.id != old
-        ]
-        loop = asyncio.get_running_loop()
-        for name in back:
-            loop.call_soon(self.untrack, *name)
-
-    def _tell_all(self) -> None:
-        self._telling = None
-        for topic, change in self._collector.take().items():
-            self._tell(topic, change)
-
-    def _tell(self, topic: str, change: TopicDiff) -> None:
-        was_counted, is_counted = topic in self._counted, self._is_counted(topic)
-        if is_counted:
-            self._counted.add(topic)
-            if not was_counted:
-                announce_here(topic, STATE, b"{}")
-            announce_here(topic, COUNTS, self._counts(topic))
-        elif was_counted:
-            self._counted.discard(topic)
-            for event, payload in state_parts(self.list(topic), PART_BYTES):
-                announce_here(topic, event, payload)
-        else:
-            announce_here(topic, DIFF, diff_payload(change))
-
-    # -- for operators
 
     async def reports(self) -> dict[str, Sequence[ReportRow]]:
         """What each process says of every replica that it knows, by node; those that do not answer are left out."""

@@ -1,6 +1,7 @@
 """Reads of clients' tables. Sync: from the event loop they go through `in_thread`."""
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -70,6 +71,12 @@ def preferences_of(user_id: int) -> dict[str, object]:
     row = Preferences.objects.filter(user_id=user_id).first()
     chosen = row.values if row else {}
     return DEFAULT_PREFERENCES | {k: v for k, v in chosen.items() if k in DEFAULT_PREFERENCES}
+
+
+def who_chose(name: str, value: str, among: Collection[int]) -> set[int]:
+    """Those of these users who have set a preference to this value (a default is nobody's choice)."""
+    rows = Preferences.objects.filter(user_id__in=among, **{f"values__{name}": value})
+    return set(rows.values_list("user_id", flat=True))
 
 
 def live_connections() -> QuerySet[Connection]:

@@ -110,6 +110,8 @@ DEFAULT_PREFERENCES: dict[str, object] = {
     "theme": "system",
     "time_format": "system",
     "send_with": "enter",
+    "visibility": "everyone",
+    "last_seen": "on",
 }
 
 
@@ -119,6 +121,16 @@ class PreferencesShape(serializers.Serializer[Any]):
     theme = serializers.ChoiceField(choices=["system", "light", "dark"], required=False)
     time_format = serializers.ChoiceField(choices=["system", "h12", "h23"], required=False)
     send_with = serializers.ChoiceField(choices=["enter", "ctrl_enter"], required=False)
+    visibility = serializers.ChoiceField(
+        choices=["everyone", "nobody"],
+        required=False,
+        help_text="Who sees on the site that I am online. Members of a conversation that I have open always do.",
+    )
+    last_seen = serializers.ChoiceField(
+        choices=["on", "off"],
+        required=False,
+        help_text="Whether the site keeps when I was last here. With `off` nothing is stored, and what was is deleted.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuses preferences that do not exist: a typing mistake should not look like success."""

@@ -45,6 +45,7 @@ class UserSocket:
 
     __slots__ = (
         "__weakref__",
+        "acted_tick",
         "channels",
         "close_code",
         "codec",
@@ -53,6 +54,7 @@ class UserSocket:
         "hub",
         "id",
         "is_closing",
+        "is_quiet",
         "kinds",
         "last_tick",
         "limits",
@@ -83,6 +85,8 @@ class UserSocket:
         self.channels: dict[str, Channel] = {}
         self.opened_at = time.time()
         self.last_tick = hub.wheel.tick
+        self.acted_tick = hub.wheel.tick
+        self.is_quiet = False  # whoever sets it hears of the next push ("socket_acted")
         self.rate: Rate | None = None
         self.is_closing = False
 
@@ -140,6 +144,8 @@ class UserSocket:
         if push.topic == HEARTBEAT_TOPIC and push.event == HEARTBEAT:
             self.put(self.codec.reply((NULL, push.ref), HEARTBEAT_TOPIC, "ok", EMPTY))
             return
+        if push.topic != CLIENT_TOPIC:  # there clients speak by themselves
+            self._act()
         channel = self.channels.get(push.topic) or self._implicit(push)
         if channel is None:
             if push.event == LEAVE:
@@ -150,6 +156,13 @@ class UserSocket:
             counters[STALE] += 1
         else:
             channel.accept(push)
+
+    def _act(self) -> None:
+        """The person, or their program, does something: no heartbeat, no join, no new token."""
+        self.acted_tick = self.hub.wheel.tick
+        if self.is_quiet:
+            self.is_quiet = False
+            emit("socket_acted", socket=self)
 
     def _join(self, push: Push) -> None:
         channel_class = self._route(push.topic)

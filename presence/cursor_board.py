@@ -1,0 +1,176 @@
+"""The cursors of this process on their way: timers, announcements, and newcomers who must hear of all. Event loop only.
+
+Each process keeps the cursors of its own connections. A newcomer gets those from its own process at once; the other
+processes are asked to announce theirs again, which they do in the order of their announcements, so that nothing old
+can follow something new.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from commsite.realtime.channel import Channel
+from commsite.realtime.envelope import encode_payload
+from commsite.realtime.errors import PushError
+from commsite.realtime.hub import hub
+from commsite.realtime.pubsub import announce, control
+from commsite.realtime.telemetry import count, gauge
+from presence.cursors import Cursor, Cursors, Key, Pace
+from presence.naming import short
+from presence.schema import MoveCursor
+
+MOVED = "cursor_moved"
+ASK = "presence_cursors"
+"""The control message by which a process asks for the cursors of a topic."""
+AGAIN_S = 0.2
+"""Newcomers of so long are answered together."""
+MOST_CONTAINERS = 64
+"""Arrays and objects in an anchor and a selection: no client of any language shall stumble over their depth."""
+NULL = b"null"
+SOON_S = 0.001
+"""Timers may fire a moment early; the next look is then so far away."""
+
+
+class CursorBoard:
+    """One per process."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._cursors = Cursors()
+        self._faces: dict[Key, bytes] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._answering: set[str] = set()
+
+    def start(self, **facts: Any) -> None:
+        """Begins with nothing; called when the hub has started."""
+        self._reset()
+        gauge("cursors", lambda: len(self._cursors))
+
+    # -- what connections do
+
+    def move(self, channel: Channel, command: MoveCursor) -> None:
+        """Points somewhere, or nowhere with an anchor of null. Raises PushError("too_large"), "invalid_payload"."""
+        anchor, selection = bytes(command.anchor), bytes(command.selection)
+        if anchor == NULL:
+            self.leave(channel)
+            return
+        _check(anchor, selection)
+        key = (str(channel.topic), channel.id)
+        if key not in self._faces:
+            self._faces[key] = _face(channel)
+        body = b'"anchor":' + anchor + b',"selection":' + selection
+        before = self._cursors.conflated
+        cursor = self._cursors.move(key, body, _now(), _pace())
+        if cursor is not None:
+            self._tell([cursor])
+        count("cursor_moves_conflated_total", self._cursors.conflated - before)
+        self._plan()
+
+    def leave(self, channel: Channel) -> None:
+        """Points nowhere any more: told at once. Harmless when it did not point."""
+        cursor = self._cursors.leave((str(channel.topic), channel.id))
+        if cursor is not None:
+            self._tell_gone([cursor])
+
+    def welcome(self, channel: Channel) -> None:
+        """Brings a newcomer up to date."""
+        topic = str(channel.topic)
+        for cursor in self._cursors.on(topic):
+            channel.push(MOVED, msgspec.Raw(self._payload(cursor)))
+        if not hub.backplane.is_alone:
+            control(ASK, {"topic": topic, "node": hub.node})
+
+    # -- what others ask, and time
+
+    def on_asked(self, payload: dict[str, Any]) -> None:
+        """A newcomer in another process: what is here is announced again, once for all who ask meanwhile."""
+        topic = payload["topic"]
+        if payload["node"] == hub.node or topic in self._answering or not self._cursors.on(topic):
+            return
+        self._answering.add(topic)
+        asyncio.get_running_loop().call_later(AGAIN_S, self._tell_again, topic)
+
+    def expire(self) -> None:
+        """Takes away what has not moved for too long; called every second."""
+        self._tell_gone(self._cursors.expire(_now(), _pace()))
+
+    def _tell_again(self, topic: str) -> None:
+        self._answering.discard(topic)
+        self._tell(self._cursors.on(topic))
+
+    def _tell_due(self) -> None:
+        self._timer = None
+        self._tell(self._cursors.due(_now(), _pace()))
+        self._plan()
+
+    def _plan(self) -> None:
+        wake_at = self._cursors.wake_at(_pace())
+        if self._timer is not None:
+            if self._timer.when() <= wake_at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if wake_at != float("inf"):
+            at = max(wake_at, _now() + SOON_S)
+            self._timer = asyncio.get_running_loop().call_at(at, self._tell_due)
+
+    # -- what is told
+
+    def _tell(self, cursors: Iterable[Cursor]) -> None:
+        for cursor in cursors:
+            self._announce(cursor, self._payload(cursor))
+
+    def _tell_gone(self, cursors: Iterable[Cursor]) -> None:
+        for cursor in cursors:
+            face = self._faces.pop((cursor.topic, cursor.connection))
+            self._announce(cursor, face + b'"anchor":null,"selection":null,"expires_in_s":0}')
+
+    @staticmethod
+    def _announce(cursor: Cursor, payload: bytes) -> None:
+        announce(cursor.topic, MOVED, payload, key=cursor.connection, exclude=cursor.connection)
+
+    def _payload(self, cursor: Cursor) -> bytes:
+        left_s = cursor.moved_at + _pace().patience_s - _now()
+        face = self._faces[cursor.topic, cursor.connection]
+        return face + cursor.body + b',"expires_in_s":%d}' % max(1, round(left_s))
+
+
+def _face(channel: Channel) -> bytes:
+    """The part of a cursor's payload that never changes, open at its end."""
+    who = {
+        "connection": short(channel.id),
+        "user": {"id": channel.identity.user_id, "username": channel.identity.username},
+    }
+    return encode_payload(who)[:-1] + b","
+
+
+def _check(anchor: bytes, selection: bytes) -> None:
+    both = anchor + selection
+    most: int = settings.REALTIME["CURSOR_BYTES"]
+    if len(both) > most:
+        raise PushError("too_large", f"An anchor and a selection may be {most} bytes together.")
+    if both.count(b"[") + both.count(b"{") > MOST_CONTAINERS:
+        raise PushError(
+            "too_large", f"They may hold {MOST_CONTAINERS} arrays and objects together."
+        )
+    try:
+        both.decode()
+    except UnicodeDecodeError:
+        raise PushError("invalid_payload", "An anchor must be UTF-8.") from None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _pace() -> Pace:
+    limits = settings.REALTIME
+    return Pace(limits["CURSORS_PER_S"], limits["CURSORS_PER_TOPIC_S"], limits["CURSOR_S"])
+
+
+board = CursorBoard()
