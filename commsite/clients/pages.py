@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, cast
+from typing import Any, ParamSpec, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
@@ -24,9 +24,6 @@ from commsite.clients.backends import DEMO_PASSWORD
 from commsite.clients.models import ClientSession
 from commsite.clients.schema import PreferencesShape
 from commsite.clients.sessions import CLIENT_SESSION_KEY
-
-if TYPE_CHECKING:
-    from rest_framework.serializers import ChoiceField
 
 THEME_COOKIE = "theme"
 ZONE_COOKIE = "zone"
@@ -125,6 +122,7 @@ def _choices() -> list[dict[str, object]]:
         "theme": "Theme",
         "time_format": "Clock",
         "send_with": "Send messages with",
+        "share_receipts": "Show others how far I have read",
     }
     options = {
         "system": "As the system",
@@ -134,6 +132,8 @@ def _choices() -> list[dict[str, object]]:
         "h23": "24 hours",
         "enter": "Enter",
         "ctrl_enter": "Ctrl + Enter",
+        "true": "Yes",
+        "false": "No",
     }
     fields = PreferencesShape().get_fields()
     return [
@@ -141,7 +141,8 @@ def _choices() -> list[dict[str, object]]:
             "name": name,
             "label": label,
             "options": [
-                (value, options[value]) for value in cast("ChoiceField", fields[name]).choices
+                (value, options[value])
+                for value in getattr(fields[name], "choices", ("true", "false"))
             ],
         }
         for name, label in labels.items()

@@ -73,7 +73,7 @@ def preferences_of(user_id: int) -> dict[str, object]:
     return DEFAULT_PREFERENCES | {k: v for k, v in chosen.items() if k in DEFAULT_PREFERENCES}
 
 
-def who_chose(name: str, value: str, among: Collection[int]) -> set[int]:
+def who_chose(name: str, value: object, among: Collection[int]) -> set[int]:
     """Those of these users who have set a preference to this value (a default is nobody's choice)."""
     rows = Preferences.objects.filter(user_id__in=among, **{f"values__{name}": value})
     return set(rows.values_list("user_id", flat=True))

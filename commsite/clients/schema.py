@@ -112,6 +112,7 @@ DEFAULT_PREFERENCES: dict[str, object] = {
     "send_with": "enter",
     "visibility": "everyone",
     "last_seen": "on",
+    "share_receipts": True,
 }
 
 
@@ -130,6 +131,9 @@ class PreferencesShape(serializers.Serializer[Any]):
         choices=["on", "off"],
         required=False,
         help_text="Whether the site keeps when I was last here. With `off` nothing is stored, and what was is deleted.",
+    )
+    share_receipts = serializers.BooleanField(
+        required=False, help_text="Whether others see how far I have read, and what has reached me."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

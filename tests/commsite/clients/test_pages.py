@@ -121,6 +121,16 @@ def test_preferences_are_kept_and_the_theme_is_known_before_the_next_login(ada):
     assert b'data-theme="dark"' in here.get("/login/").content
 
 
+def test_receipts_are_shared_until_one_says_no(ada):
+    here = signed_in()
+    yes = b'name="share_receipts"\n                         value="true"'
+    assert yes in here.get("/account/").content
+    assert queries.preferences_of(ada.pk)["share_receipts"] is True
+    here.post("/account/preferences/", {"share_receipts": "false"})
+    assert queries.preferences_of(ada.pk)["share_receipts"] is False
+    assert queries.who_chose("share_receipts", False, [ada.pk]) == {ada.pk}
+
+
 def test_a_preference_that_does_not_exist_changes_nothing(ada):
     here = signed_in()
     response = here.post("/account/preferences/", {"theme": "<plaid>"}, follow=True)
