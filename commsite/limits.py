@@ -54,6 +54,14 @@ LIMITS: Final[dict[str, int | float]] = {
     "CURSORS_PER_TOPIC_S": 400.0,  # and of all cursors of a topic in one process, together
     "CURSOR_S": 60.0,  # a cursor that does not move for so long is taken away
     "CURSOR_BYTES": 1024,  # an anchor and a selection
+    "MESSAGES_PER_S": 5.0,  # this and what follows: of one person, in one process
+    "MESSAGE_BURST": 10,
+    "MESSAGES_PER_MIN": 60,
+    "MESSAGE_CHANGES_PER_S": 5.0,  # edits, deletes, reactions, pins
+    "HISTORY_PER_S": 10.0,  # pages of history, searches
+    "TYPING_PER_S": 1.0,
+    "READ_MARKS_PER_S": 2.0,
+    "RUNS_PER_MIN": 10,
 }
 
 

@@ -3,10 +3,8 @@
 Every join and every event asks the database anew whether the member may.
 """
 
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cached_property, partial
 from typing import Any
 
 from commsite.realtime.channel import handles
@@ -16,27 +14,22 @@ from commsite.realtime.hub import hub
 from commsite.realtime.registry import Fact
 from commsite.realtime.threads import in_thread
 from conversation import actions, queries
+from conversation.message_channel import MessageEvents
 from conversation.schema import (
     AddMember,
-    FetchHistory,
     RemoveMember,
     RenameConversation,
-    SendMessage,
+    SetAssistant,
 )
 from presence.room_channel import RoomChannel
 
 PREFIX = "conversation:"
 
 
-class ConversationChannel(RoomChannel, HistoryChannel):
+class ConversationChannel(MessageEvents, RoomChannel, HistoryChannel):
     """Thin: finds the conversation and the member, then hands over to queries and actions."""
 
     _is_leaving = False
-
-    @cached_property
-    def conversation_id(self) -> uuid.UUID:
-        """The conversation this topic is about. Raises PushError("not_found") if it names none."""
-        return queries.conversation_id_of(self.topic.id)
 
     # --- Joining: the core calls these in a thread, `replay` again while a slow client catches up ---
     def authorize(self) -> None:
@@ -60,51 +53,32 @@ class ConversationChannel(RoomChannel, HistoryChannel):
         return last, queries.facts(self.conversation_id, after, last)
 
     # --- Events ----------------------------------------------------------------------------------
-    @handles("send_message", SendMessage)
-    async def on_send_message(self, command: SendMessage) -> Mapping[str, Any]:
-        """{"message": M}: stored, and told to all members, the sender's other tabs among them."""
-        sent = await in_thread(
-            actions.send_message, self.conversation_id, self.identity.user_id, command
-        )
-        return {"message": sent.message}
-
-    @handles("fetch_history", FetchHistory)
-    async def on_fetch_history(self, command: FetchHistory) -> Mapping[str, Any]:
-        """One page of messages."""
-        page = await in_thread(
-            queries.history, self.conversation_id, self.identity.user_id, command
-        )
-        return dict(page)
-
     @handles("rename_conversation", RenameConversation)
     async def on_rename_conversation(self, command: RenameConversation) -> Mapping[str, Any]:
         """{"conversation": {"id", "title"}}."""
-        heading = await in_thread(
-            actions.rename_conversation, self.conversation_id, self.identity.user_id, command
-        )
-        return {"conversation": heading}
+        return {"conversation": await self.as_member(actions.rename_conversation, command)}
+
+    @handles("set_assistant", SetAssistant)
+    async def on_set_assistant(self, command: SetAssistant) -> Mapping[str, Any]:
+        """{"conversation": {"id", "title", "assistant"}}."""
+        return {"conversation": await self.as_member(actions.set_assistant, command)}
 
     @handles("add_member", AddMember)
     async def on_add_member(self, command: AddMember) -> Mapping[str, Any]:
         """{"member": {"id", "username", "role"}}."""
-        added = await in_thread(
-            actions.add_member, self.conversation_id, self.identity.user_id, command
-        )
+        added = await self.as_member(actions.add_member, command)
         return {"member": added.member}
 
     @handles("remove_member", RemoveMember)
     async def on_remove_member(self, command: RemoveMember) -> None:
         """Takes a member out; with one's own id it is the last thing done on this topic."""
-        remove = partial(
-            actions.remove_member, self.conversation_id, self.identity.user_id, command
-        )
         if command.user_id != self.identity.user_id:
-            await in_thread(remove)
+            await self.as_member(actions.remove_member, command)
             return
         self._is_leaving = True
         try:
             with suppress(PushError):  # whoever is out already has left as well
-                await in_thread(remove)
+                await self.as_member(actions.remove_member, command)
         finally:
             self._is_leaving = False
         raise StopChannel({})

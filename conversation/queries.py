@@ -37,6 +37,12 @@ RETOLD = frozenset(
     (Change.Event.MESSAGE_EDITED, Change.Event.MESSAGE_DELETED, Change.Event.MESSAGE_COMPLETED)
 )
 """Changes that show their message: it is told again as it is then."""
+IS_FIRST = Q(branch_of=None) | Q(branch_of=F("id"))
+"""Messages that are not an alternative to an earlier one."""
+_COLUMNS = (
+    *("id", "title", "created_by_id", "assistant", "last_seq", "last_message_id"),
+    *("last_activity_at", "created_at"),
+)
 NO_SUCH_CONVERSATION = "There is no such conversation, or you are not in it."
 
 
@@ -61,16 +67,25 @@ def may_see(user_id: int, topic_id: str) -> None:
 class Sender(NamedTuple):
     """What sending needs to know of a member, and nothing more: it is the query asked most."""
 
-    last_seq: int
+    conversation: Conversation
     username: str
 
 
+_SENDER = ("user__username", *(f"conversation__{name}" for name in _COLUMNS))
+
+
 def sender(conversation_id: uuid.UUID, user_id: int) -> Sender:
-    """The member's name and the conversation's last seq. Raises PushError("not_found")."""
+    """The member's name and the conversation as it is now. Raises PushError("not_found")."""
     rows = Member.objects.filter(conversation_id=conversation_id, user_id=user_id)
-    for last_seq, username in rows.values_list("conversation__last_seq", "user__username"):
-        return Sender(last_seq, username)
+    for username, *columns in rows.values_list(*_SENDER):
+        return Sender(Conversation.from_db(None, _COLUMNS, columns), username)
     raise PushError("not_found", NO_SUCH_CONVERSATION)
+
+
+def members_named(conversation_id: uuid.UUID, usernames: Collection[str]) -> dict[str, int]:
+    """The ids of those members who have one of these names, by name."""
+    named = Member.objects.filter(conversation_id=conversation_id, user__username__in=usernames)
+    return dict(named.values_list("user__username", "user_id"))
 
 
 def strangers(pairs: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -203,20 +218,21 @@ def welcome(me: Member) -> Welcome:
         "conversation": here,
         "members": [member_shape(row) for row in members(me.conversation_id)],
         "user": person_shape(me),
-        "pins": [str(pk) for pk in _pinned(me.conversation_id).values_list("id", flat=True)],
+        "pins": [str(pk) for pk in pinned(me.conversation_id).values_list("id", flat=True)],
     }
     return cast("Welcome", own | added | {"conversation": here | added["conversation"]})
 
 
-def _pinned(conversation_id: uuid.UUID) -> "QuerySet[Message]":
-    pinned = Message.objects.filter(conversation_id=conversation_id, pinned_at__isnull=False)
-    return pinned.order_by("-pinned_at", "-seq")
+def pinned(conversation_id: uuid.UUID) -> "QuerySet[Message]":
+    """The pinned messages, the newest pin first."""
+    rows = Message.objects.filter(conversation_id=conversation_id, pinned_at__isnull=False)
+    return rows.order_by("-pinned_at", "-seq")
 
 
 def pins(conversation_id: uuid.UUID, user_id: int) -> list[MessageShape]:
     """The pinned messages, the newest pin first, for a member."""
     sender(conversation_id, user_id)
-    return shapes(list(_pinned(conversation_id).select_related("author")))
+    return shapes(list(pinned(conversation_id).select_related("author")))
 
 
 def last_seq(conversation_id: uuid.UUID) -> int:

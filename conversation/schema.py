@@ -46,6 +46,8 @@ ClientId = Annotated[str, Meta(min_length=1, max_length=CLIENT_ID_CHARS, pattern
 PAGE_MESSAGES = 50
 MAX_PAGE_MESSAGES = 200
 MAX_FIRST_MEMBERS = 100
+MAX_EMOJI = 20
+MAX_PINS = 100
 
 
 # --- Commands ------------------------------------------------------------------------------------

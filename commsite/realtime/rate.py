@@ -19,13 +19,17 @@ class Bucket:
 
     def take(self, now: float) -> float:
         """Takes a token and returns 0, or returns the seconds until there is one."""
+        wait_s = self.wait_s(now)
+        if wait_s <= 0:
+            self._tokens -= 1
+        return wait_s
+
+    def wait_s(self, now: float) -> float:
+        """The seconds until there is a token: 0 when there is one."""
         if self._at is not None:
             self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return 0.0
-        return (1 - self._tokens) / self.rate
+        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self.rate
 
 
 class Rate:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import transaction
 
-from conversation import actions
+from conversation import actions, facts
 from conversation.models import Conversation
 from conversation.schema import CreateConversation, SendMessage
 from tests.support.convergence import Told
@@ -89,8 +89,8 @@ class Ear:
 @pytest.fixture
 def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     ear = Ear()
-    monkeypatch.setattr(actions, "announce_on_commit", ear.announce_on_commit)
-    monkeypatch.setattr(actions, "control_on_commit", ear.control_on_commit)
+    monkeypatch.setattr(facts, "announce_on_commit", ear.announce_on_commit)
+    monkeypatch.setattr(facts, "control_on_commit", ear.control_on_commit)
     return ear
 
 
