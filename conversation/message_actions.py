@@ -53,8 +53,8 @@ class Said(NamedTuple):
     mentions_assistant: bool
 
 
-def _read(conversation_id: uuid.UUID, body: str) -> Said:
-    """Renders it and finds whom it names. Before the lock: it takes time, and hurts nobody there."""
+def read_body(conversation_id: uuid.UUID, body: str) -> Said:
+    """Renders what somebody says and finds whom it names. Before the lock: it takes time, and hurts nobody there."""
     names = mention_names(body)
     people = queries.members_named(conversation_id, names) if names else {}
     mentions = sorted(set(people.values()))
@@ -68,7 +68,7 @@ def send_message(conversation_id: uuid.UUID, user_id: int, command: SendMessage)
     Raises PushError: "not_found" for whoever is not a member, "invalid_payload" for a `reply_to`
     that is not a message of this conversation and a `thread_id` that is none of its main timeline.
     """
-    said = _read(conversation_id, command.body)
+    said = read_body(conversation_id, command.body)
     try:
         with transaction.atomic():
             return Sent(_send(conversation_id, user_id, command, said), is_new=True)
@@ -104,7 +104,7 @@ def _send(
         thread=thread,
         created_at=now,
     )
-    _keep_mentions(message, said.mentions)
+    keep_mentions(message, said.mentions)
     if thread is not None:
         _count_reply(thread, message)
     shape = message_shape(message, Parts(said.mentions, [], []))
@@ -139,7 +139,8 @@ def _count_reply(thread: Message, message: Message) -> None:
     thread.save(update_fields=["reply_count", "last_reply_at"])
 
 
-def _keep_mentions(message: Message, user_ids: Collection[int]) -> None:
+def keep_mentions(message: Message, user_ids: Collection[int]) -> None:
+    """Stores whom a message names."""
     if user_ids:
         Mention.objects.bulk_create(Mention(message=message, user_id=pk) for pk in user_ids)
 
@@ -152,7 +153,7 @@ def edit_message(conversation_id: uuid.UUID, user_id: int, command: EditMessage)
     others than the author, "conflict" with the message as it is (`current`) when it was edited
     since `revision` or is deleted.
     """
-    said = _read(conversation_id, command.body)
+    said = read_body(conversation_id, command.body)
     with transaction.atomic():
         conversation = lock(conversation_id)
         me = queries.membership(conversation_id, user_id)
@@ -174,7 +175,7 @@ def _edit(conversation: Conversation, message: Message, said: Said, *, by: Perso
     message.edited_at = timezone.now()
     message.save(update_fields=["body", "html", "mentions_assistant", "revision", "edited_at"])
     Mention.objects.filter(message=message).delete()
-    _keep_mentions(message, said.mentions)
+    keep_mentions(message, said.mentions)
     shape = shape_of(message)
     _record_message(conversation, Change.Event.MESSAGE_EDITED, message, shape, by=by)
     return shape
