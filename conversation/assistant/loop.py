@@ -102,10 +102,8 @@ class ToolLoop:
         return await self._run(tool, parameters)
 
     async def _refusal(self, call: ToolCall) -> Outcome | None:
-        loop = asyncio.get_running_loop()
-        asked_at = loop.time()
-        verdict = await self._job.approve(call)
-        self._deadline.extend(loop.time() - asked_at)  # people may think; the model's time stands
+        with self._deadline.paused():
+            verdict = await self._job.approve(call)
         if verdict.approved:
             return None
         who = verdict.by or "Nobody"

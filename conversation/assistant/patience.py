@@ -1,6 +1,8 @@
 """How long an answer may take, in all and between its signs of life."""
 
-import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 from django.conf import settings
@@ -35,13 +37,19 @@ def configured_patience() -> Patience:
 class Deadline:
     """When the whole answer must be there."""
 
-    def __init__(self, seconds: float) -> None:
-        self._at = asyncio.get_running_loop().time() + seconds
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at = clock() + seconds
 
     def left(self) -> float:
         """Seconds that remain, 0 when none do."""
-        return max(0.0, self._at - asyncio.get_running_loop().time())
+        return max(0.0, self._at - self._clock())
 
-    def extend(self, seconds: float) -> None:
-        """Gives back time that was not the model's."""
-        self._at += seconds
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What happens inside takes none of the time: it waits for people, not for a model."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self._at += self._clock() - began
