@@ -1,6 +1,6 @@
 """The topics `client` (this connection) and `user:<id>` (all devices of one user)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ from commsite.clients import tokens
 from commsite.clients.schema import RenewToken
 from commsite.realtime.channel import Channel, handles
 from commsite.realtime.errors import PushError
+from commsite.realtime.threads import in_thread
 
 
 class ClientChannel(Channel):
@@ -41,11 +42,26 @@ class ClientChannel(Channel):
         return {"expires_at": renewed.expires_at}
 
 
+UserPart = Callable[[int], Mapping[str, Any]]
+"""(user id) -> keys of the reply to every join of the user's topic. Runs in a database thread."""
+_user_parts: list[UserPart] = []
+
+
+def on_user_join(part: UserPart) -> None:
+    """Lets an app tell devices, as they come, how things stand that `user:<id>` tells the changes of."""
+    if part not in _user_parts:
+        _user_parts.append(part)
+
+
 class UserChannel(Channel):
     """What all devices of one user share. Only one's own can be joined."""
 
-    def join(self, payload: msgspec.Raw) -> Mapping[str, Any]:
-        """Lets the user in; raises PushError("forbidden") for anyone else's topic."""
+    async def join(self, payload: msgspec.Raw) -> Mapping[str, Any]:
+        """How things stand for the user; raises PushError("forbidden") for anyone else's topic."""
         if self.topic.id != str(self.identity.user_id):
             raise PushError("forbidden", "This topic belongs to another user.")
-        return {}
+        return await in_thread(_parts_of, self.identity.user_id)
+
+
+def _parts_of(user_id: int) -> dict[str, Any]:
+    return {key: its for part in _user_parts for key, its in part(user_id).items()}

@@ -52,6 +52,8 @@ LAG_LIMIT_S = 2.0
 ControlHandler = Callable[[dict[str, Any]], None]
 control_handlers: dict[str, list[ControlHandler]] = {}
 gap_handlers: list[Callable[[], None]] = []
+stop_handlers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+announced_handlers: dict[str, list[Callable[[str, int | None], None]]] = {}
 
 
 def node_name() -> str:
@@ -161,6 +163,8 @@ class Hub:
             return
         telemetry.emit("hub_stopping", hub=self)
         self._is_stopping = True
+        for handler in stop_handlers:  # while the others can still be told
+            await asyncio.wait({self.spawn(handler())})
         self.control("census_gone", {"node": self.node})
         await self.backplane.stop()
         for task in list(self._tasks):
@@ -317,6 +321,8 @@ class Hub:
         """Delivers here and sends to the others."""
         self.fanout.accept(announcement)
         self.backplane.announce(announcement)
+        for handler in announced_handlers.get(announcement.event, ()):
+            self._run(partial(handler, announcement.topic, announcement.seq))
 
     def control(self, kind: str, payload: dict[str, Any]) -> None:
         """Handles a control message here and sends it to the others."""

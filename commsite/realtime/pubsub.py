@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,15 @@ from django.db import transaction
 from commsite.realtime.announcement import Announcement
 from commsite.realtime.backplane import publish_from_outside
 from commsite.realtime.envelope import Binary, encode_payload
-from commsite.realtime.hub import ControlHandler, control_handlers, gap_handlers, hub, node_name
+from commsite.realtime.hub import (
+    ControlHandler,
+    announced_handlers,
+    control_handlers,
+    gap_handlers,
+    hub,
+    node_name,
+    stop_handlers,
+)
 from commsite.realtime.packet import CONTROL, Control, Envelope
 from commsite.realtime.registry import delivery_of
 from commsite.realtime.topic import shard_of
@@ -75,6 +83,19 @@ def on_gap(handler: Callable[[], None]) -> None:
     """Calls `handler()` on the event loop when control messages were lost."""
     if handler not in gap_handlers:
         gap_handlers.append(handler)
+
+
+def on_stop(handler: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Awaits `handler()` when this process ends in good order, after its sockets and before its link to the others."""
+    if handler not in stop_handlers:
+        stop_handlers.append(handler)
+
+
+def on_announced(event: str, handler: Callable[[str, int | None], None]) -> None:
+    """Calls `handler(topic, seq)` on the event loop of the process, and only the one, that announces such an event."""
+    handlers = announced_handlers.setdefault(event, [])
+    if handler not in handlers:
+        handlers.append(handler)
 
 
 def _on_loop(

@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from commsite.clients import actions, tokens
+from commsite.clients import actions, channel, tokens
 from commsite.clients.models import ClientSession
 from commsite.clients.watch import watch
 from commsite.realtime.errors import CloseCode
@@ -150,19 +150,42 @@ async def test_an_expired_token_renews_nothing(socket: UserSocket, pair: tokens.
     assert reply["response"]["reason"] == "token_expired"
 
 
+async def join(socket: UserSocket, topic: str) -> Any:
+    """Joins a topic whose join reads the database, and returns the reply's payload."""
+    socket.receive(json.dumps(["j", "1", topic, "phx_join", {}]).encode(), is_binary=False)
+
+    async def answered() -> Any:
+        return [frame[4] for frame in transport_of(socket).frames if frame[1] == "1"]
+
+    (reply,) = await eventually(answered, "reply", timeout_s=2)
+    return reply
+
+
 async def test_i_join_my_own_topic(socket: UserSocket, ada: User) -> None:
-    assert say(socket, f"user:{ada.pk}", "phx_join", {})["status"] == "ok"
+    assert (await join(socket, f"user:{ada.pk}"))["status"] == "ok"
+
+
+async def test_the_reply_says_how_things_stand_whoever_adds_to_it(
+    socket: UserSocket, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "_user_parts", [])
+    channel.on_user_join(lambda user_id: {"letters": user_id})
+    channel.on_user_join(lambda user_id: {"parcels": [user_id]})
+
+    reply = await join(socket, f"user:{ada.pk}")
+
+    assert reply["response"] == {"letters": ada.pk, "parcels": [ada.pk]}
 
 
 @pytest.mark.parametrize("topic", ["user:0", "user:", "user:999999", "user:x", "user:01"])
 async def test_nobody_joins_another_users_topic(socket: UserSocket, topic: str) -> None:
-    reply = say(socket, topic, "phx_join", {})
+    reply = await join(socket, topic)
     assert (reply["status"], reply["response"]["reason"]) == ("error", "forbidden")
 
 
 async def test_all_devices_hear_of_changed_preferences(socket: UserSocket, ada: User) -> None:
     topic = f"user:{ada.pk}"
-    say(socket, topic, "phx_join", {})
+    await join(socket, topic)
     await sync_to_async(actions.set_preferences)(ada.pk, {"theme": "dark"}, is_whole=False)
 
     async def told() -> Any:

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from commsite.realtime import hub as hub_module
 from commsite.realtime import pubsub
+from commsite.realtime.announcement import Announcement
 from commsite.realtime.envelope import Binary
 from commsite.realtime.threads import in_thread
 from tests.support.socket_client import SocketClient, settle
@@ -86,3 +87,42 @@ async def test_a_control_message_reaches_its_handlers_on_the_loop(
     await in_thread(pubsub.control, "test", {"n": 2})
     await settle()
     assert heard == [{"n": 1}, {"n": 2}]
+
+
+async def test_whoever_announces_hears_of_it_and_whoever_is_told_does_not(
+    site_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "announced_handlers", {})
+    monkeypatch.setattr(pubsub, "announced_handlers", hub_module.announced_handlers)
+    heard: list[tuple[str, int | None]] = []
+    pubsub.on_announced("told", lambda topic, seq: heard.append((topic, seq)))
+
+    await in_thread(pubsub.announce, "room:1", "told", {"n": 1}, seq=7)
+    pubsub.announce("room:2", "told", {"n": 2})
+    site_hub.on_announcement(Announcement("room:3", "told", b"{}"))
+    await settle()
+
+    assert sorted(heard, key=str) == [("room:1", 7), ("room:2", None)]
+
+
+async def test_what_is_to_be_done_at_the_end_is_waited_for_and_may_still_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "stop_handlers", [])
+    monkeypatch.setattr(pubsub, "stop_handlers", hub_module.stop_handlers)
+    own = hub_module.Hub()
+    await own.start()
+    client = await listener(own)
+
+    async def fail() -> None:
+        raise RuntimeError("disk full")
+
+    async def say_goodbye() -> None:
+        await settle()
+        own.announce(Announcement("room:1", "told", b'{"last":true}'))
+
+    pubsub.on_stop(fail)
+    pubsub.on_stop(say_goodbye)
+    await own.stop()
+
+    assert client.of("room:1") == [{"last": True}]
