@@ -9,6 +9,7 @@ from conversation.hooks import on_message
 from conversation.member_actions import (
     Added,
     add_member,
+    change_conversation,
     create_conversation,
     do_add_member,
     do_remove_member,
@@ -39,6 +40,7 @@ __all__ = [
     "Sent",
     "add_member",
     "add_reaction",
+    "change_conversation",
     "complete_message",
     "create_conversation",
     "delete_message",

@@ -17,6 +17,7 @@ from conversation.message_shape import Person
 from conversation.models import Change, Conversation, Member
 from conversation.schema import (
     AddMember,
+    ChangeConversation,
     ConversationHere,
     ConversationShape,
     CreateConversation,
@@ -72,6 +73,17 @@ def rename_conversation(
     if conversation.title != command.title.strip():
         do_rename(conversation, command.title, by=person_shape(owner))
     return heading_shape(conversation)
+
+
+@transaction.atomic
+def change_conversation(
+    conversation_id: uuid.UUID, user_id: int, command: ChangeConversation
+) -> None:
+    """Renames, sets the assistant, or both, or nothing: all of it or none."""
+    if command.title is not None:
+        rename_conversation(conversation_id, user_id, RenameConversation(title=command.title))
+    if command.assistant is not None:
+        set_assistant(conversation_id, user_id, SetAssistant(assistant=command.assistant))
 
 
 def do_rename(conversation: Conversation, title: str, *, by: Person | None) -> None:

@@ -29,7 +29,7 @@ from conversation.models import (
     MessageRevision,
     Reaction,
 )
-from conversation.queries import with_root
+from conversation.queries import find, with_root
 from conversation.schema import EditMessage, NameMessage, SendMessage, person_shape
 from conversation.time_ordered import time_ordered_id
 
@@ -261,15 +261,6 @@ def _record_message(
 ) -> None:
     shown = with_root({"message": shape}, root)
     record(conversation, event, {"by": by}, by=by, message=message, shown=shown)
-
-
-def find(conversation_id: uuid.UUID, message_id: uuid.UUID) -> Message:
-    """A message of the conversation with its author. Raises PushError("not_found")."""
-    messages = Message.objects.select_related("author")
-    message = messages.filter(conversation_id=conversation_id, pk=message_id).first()
-    if message is None:
-        raise PushError("not_found", "There is no such message.")
-    return message
 
 
 # --- What runs write -----------------------------------------------------------------------------

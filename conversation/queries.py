@@ -223,6 +223,20 @@ def welcome(me: Member) -> Welcome:
     return cast("Welcome", own | added | {"conversation": here | added["conversation"]})
 
 
+def message(conversation_id: uuid.UUID, user_id: int, message_id: uuid.UUID) -> MessageShape:
+    """One message, for a member. Raises PushError("not_found")."""
+    sender(conversation_id, user_id)
+    return shapes([find(conversation_id, message_id)])[0]
+
+
+def find(conversation_id: uuid.UUID, message_id: uuid.UUID) -> Message:
+    """A message of the conversation with its author. Raises PushError("not_found")."""
+    found = _messages(conversation_id).filter(pk=message_id).first()
+    if found is None:
+        raise PushError("not_found", "There is no such message.")
+    return found
+
+
 def pinned(conversation_id: uuid.UUID) -> "QuerySet[Message]":
     """The pinned messages, the newest pin first."""
     rows = Message.objects.filter(conversation_id=conversation_id, pinned_at__isnull=False)

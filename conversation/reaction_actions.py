@@ -10,10 +10,10 @@ from commsite.realtime.errors import PushError
 from conversation import queries
 from conversation.emoji import is_reaction
 from conversation.facts import lock, record
-from conversation.message_actions import find
 from conversation.message_parts import shape as shape_of
 from conversation.message_shape import moment
 from conversation.models import Change, Conversation, Member, Message, Reaction
+from conversation.queries import find
 from conversation.schema import (
     MAX_EMOJI,
     MAX_PINS,

@@ -63,12 +63,17 @@ class SendMessage(Payload):
     thread_id: uuid.UUID | None = None
 
 
-class EditMessage(Payload):
+class EditBody(Payload):
     """Say it otherwise. `revision` is the one that was edited; a newer one there is a conflict."""
 
-    message_id: uuid.UUID
     revision: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     body: Body
+
+
+class EditMessage(EditBody):
+    """The same, for this message."""
+
+    message_id: uuid.UUID
 
 
 class NameMessage(Payload):
@@ -77,11 +82,16 @@ class NameMessage(Payload):
     message_id: uuid.UUID
 
 
-class React(Payload):
-    """Add or take back one's own reaction: an emoji, or a short name between colons."""
+class Emoji(Payload):
+    """One's own reaction: an emoji, or a short name between colons."""
+
+    emoji: Annotated[str, Meta(min_length=1, max_length=EMOJI_CHARS, pattern=_STORABLE)]
+
+
+class React(Emoji):
+    """Add or take it back."""
 
     message_id: uuid.UUID
-    emoji: Annotated[str, Meta(min_length=1, max_length=EMOJI_CHARS)]
 
 
 class FetchHistory(Payload):
@@ -116,6 +126,13 @@ class RenameConversation(Payload):
     """Give the conversation another title."""
 
     title: Title
+
+
+class ChangeConversation(Payload):
+    """Give it another title, say when the assistant answers of itself, or both."""
+
+    title: Title | None = None
+    assistant: Assistant | None = None
 
 
 class AddMember(Payload):

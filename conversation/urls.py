@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversation import views
+from conversation import message_views, views
 
 urlpatterns = [
     path("conversations/", views.ConversationList.as_view(), name="api-conversations"),
@@ -23,7 +23,32 @@ urlpatterns = [
     ),
     path(
         "conversations/<uuid:conversation_id>/messages/",
-        views.MessageList.as_view(),
+        message_views.MessageList.as_view(),
         name="api-messages",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/",
+        message_views.MessageDetail.as_view(),
+        name="api-message",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/reactions/",
+        message_views.ReactionList.as_view(),
+        name="api-reactions",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/reactions/<str:emoji>/",
+        message_views.ReactionDetail.as_view(),
+        name="api-reaction",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/pin/",
+        message_views.PinDetail.as_view(),
+        name="api-pin",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/pins/",
+        message_views.PinsOfConversation.as_view(),
+        name="api-pins",
     ),
 ]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from conversation.models import Conversation, Message
-from conversation.views import WriteThrottle
+from conversation.rest import WriteThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,6 +270,11 @@ def test_openapi_describes_every_address(ada: User) -> None:
         "{conversation_id}/members/": ["get", "post"],
         "{conversation_id}/members/{user_id}/": ["delete"],
         "{conversation_id}/messages/": ["get", "post"],
+        "{conversation_id}/messages/{message_id}/": ["delete", "get", "patch"],
+        "{conversation_id}/messages/{message_id}/pin/": ["delete", "put"],
+        "{conversation_id}/messages/{message_id}/reactions/": ["post"],
+        "{conversation_id}/messages/{message_id}/reactions/{emoji}/": ["delete"],
+        "{conversation_id}/pins/": ["get"],
     }
     assert accepted["required"] == ["body", "client_id"]
     assert accepted["properties"]["body"]["maxLength"] == 16_384
