@@ -31,7 +31,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None
     """Who said so; None when nobody did."""
     reason: str = ""
-    """Why not, in a few words: "expired", "denied"."""
+    """What became of the question if not an approval: "denied" or "expired"."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,11 +106,9 @@ class ToolLoop:
             verdict = await self._job.approve(call)
         if verdict.approved:
             return None
-        who = verdict.by or "Nobody"
         if verdict.by is None:
-            return Outcome("denied", f"{who} approved it in time; it was not done.")
-        why = f": {verdict.reason}" if verdict.reason else ""
-        return Outcome("denied", f"{who} did not approve it{why}. It was not done.")
+            return Outcome("denied", "Nobody approved it in time; it was not done.")
+        return Outcome("denied", f"{verdict.by} did not approve it; it was not done.")
 
     async def _run(self, tool: tools.Tool, parameters: msgspec.Struct) -> Outcome:
         job = self._job

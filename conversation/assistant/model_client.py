@@ -24,6 +24,8 @@ async def model_client() -> httpx2.AsyncClient:
         else:
             _clients[loop] = client
             hub.spawn(_close_at_the_end(loop, client))
+            await asyncio.sleep(0)  # a task that has not begun would be cancelled without its end
+            return client
     return _clients[loop]
 
 

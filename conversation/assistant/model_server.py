@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import logging
 import random
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 BACK_OFF_S = 0.5
 MOST_WAIT_S = 20.0
 """A server that wants us to wait for longer gets no second request; the reader is told when to ask again."""
+LINGER_S = 0.2
+"""How long the end of a body may come after the end of what it says."""
 ERROR_BYTES = 65_536
 TEMPORARY = frozenset((408, 409, 429))
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key|tok)[-_][\w*.-]{6,}", re.IGNORECASE)
@@ -151,7 +154,8 @@ async def _attempt(
             events = stream.feed(block)
             if events:
                 yield events
-                if events[-1] == DONE:  # some keep the connection open after it
+                if events[-1] == DONE:
+                    await _read_to_the_end(blocks)
                     return
         events = stream.finish()
         if events:
@@ -232,6 +236,14 @@ async def _next(blocks: AsyncGenerator[bytes], clock: _Clock) -> bytes | None:
         ) from None
     clock.has_begun = True
     return block
+
+
+async def _read_to_the_end(blocks: AsyncGenerator[bytes]) -> None:
+    """A connection can be used again once its answer was read to the end; some servers never come to one."""
+    with contextlib.suppress(TimeoutError, httpx2.HTTPError):
+        async with asyncio.timeout(LINGER_S):
+            async for _ in blocks:
+                pass
 
 
 async def _read_all(blocks: AsyncGenerator[bytes], most_bytes: int, clock: _Clock) -> bytes:

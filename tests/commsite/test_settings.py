@@ -51,6 +51,33 @@ def test_development_needs_no_variable() -> None:
     assert realtime["DB_THREADS"] == 4
 
 
+ADDRESS = "http://ada:pass-word@127.0.0.1:1/v1"
+
+
+@pytest.mark.parametrize(
+    "half", [{"ASSISTANT_BASE_URL": ADDRESS}, {"ASSISTANT_MODEL": "small"}], ids=["url", "model"]
+)
+def test_half_a_model_does_not_start(half: dict[str, str]) -> None:
+    refused = refusal(**half)
+
+    assert "ASSISTANT_BASE_URL and ASSISTANT_MODEL belong together" in refused
+    assert "pass-word" not in refused
+
+
+def test_an_address_of_a_model_that_is_none_does_not_start_and_is_not_repeated() -> None:
+    refused = refusal(ASSISTANT_BASE_URL="ftp://ada:pass-word@models", ASSISTANT_MODEL="small")
+
+    assert "http(s)://" in refused
+    assert "pass-word" not in refused
+
+
+def test_a_model_is_configured_by_two_variables_and_a_key() -> None:
+    names = ("ASSISTANT_BASE_URL", "ASSISTANT_MODEL", "ASSISTANT_API_KEY")
+    given = {"ASSISTANT_BASE_URL": ADDRESS, "ASSISTANT_MODEL": "small", "ASSISTANT_API_KEY": "k"}
+
+    assert values(*names, **given) == [ADDRESS, "small", "k"]
+
+
 def test_production_without_a_secret_key_does_not_start() -> None:
     assert "SECRET_KEY" in refusal(DEBUG="0")
 

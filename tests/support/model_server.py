@@ -43,17 +43,21 @@ def call(index: int | None = 0, **function: Any) -> dict[str, Any]:
 
 
 class Exchange:
-    """One request, and how it is answered. Every connection carries one exchange."""
+    """One request, and how it is answered; without a reader, not the last one of its connection."""
 
     def __init__(
-        self, head: str, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        head: str,
+        body: bytes,
+        reader: asyncio.StreamReader | None,
+        writer: asyncio.StreamWriter,
     ) -> None:
         self.head = head
         self.body: dict[str, Any] = json.loads(body)
         self.gone = asyncio.Event()
         """Set when the client has closed the connection."""
         self._writer = writer
-        self._watch = asyncio.ensure_future(self._until_gone(reader))
+        self._watch = None if reader is None else asyncio.ensure_future(self._until_gone(reader))
 
     async def _until_gone(self, reader: asyncio.StreamReader) -> None:
         with suppress(ConnectionError):
@@ -68,7 +72,8 @@ class Exchange:
 
     async def begin(self, status: str = "200 OK", **headers: str) -> None:
         """The head of a chunked answer; `Retry_After="1"` is a header too."""
-        lines = {"Transfer-Encoding": "chunked", "Connection": "close", **EVENT_STREAM}
+        lines = {"Transfer-Encoding": "chunked", **EVENT_STREAM}
+        lines["Connection"] = "keep-alive" if self._watch is None else "close"
         lines |= {name.replace("_", "-"): value for name, value in headers.items()}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self._writer.write(f"HTTP/1.1 {status}\r\n{head}\r\n".encode())
@@ -98,17 +103,23 @@ class Exchange:
 
     async def close(self) -> None:
         """The connection goes away, whatever was promised."""
-        self._watch.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         self._writer.close()
         with suppress(ConnectionError):
             await self._writer.wait_closed()
 
 
 class ModelServer:
-    """`async with ModelServer(script, script)`: each request gets the next script, the last one all further."""
+    """`async with ModelServer(script, script)`: each request gets the next script, the last one all further.
 
-    def __init__(self, *scripts: Script) -> None:
+    With `keeps_alive` a connection carries any number of requests, and nobody sees it go.
+    """
+
+    def __init__(self, *scripts: Script, keeps_alive: bool = False) -> None:
         self._scripts = list(scripts)
+        self._keeps_alive = keeps_alive
+        self.connections = 0
         self.exchanges: list[Exchange] = []
         self.was_asked = asyncio.Event()
         """Set when the first request is there."""
@@ -143,21 +154,29 @@ class ModelServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
+        self.connections += 1
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._tasks.add(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        except asyncio.IncompleteReadError:
+            while await self._serve_one(reader, writer):
+                pass
+        finally:
             writer.close()
-            return
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return False
         length = next(
             int(line.partition(":")[2])
             for line in head.lower().splitlines()
             if line.startswith("content-length:")
         )
-        exchange = Exchange(head, await reader.readexactly(length), reader, writer)
+        body = await reader.readexactly(length)
+        exchange = Exchange(head, body, None if self._keeps_alive else reader, writer)
         script = self._scripts[min(len(self.exchanges), len(self._scripts) - 1)]
         self.exchanges.append(exchange)
         self.was_asked.set()
@@ -168,7 +187,9 @@ class ModelServer:
         except AssertionError as error:
             self._failures.append(error)
         finally:
-            await exchange.close()
+            if not self._keeps_alive:
+                await exchange.close()
+        return self._keeps_alive
 
 
 def says(*chunks: dict[str, Any] | str, done: bool = True) -> Script:

@@ -259,9 +259,9 @@ async def test_a_long_result_is_cut_and_says_so() -> None:
     [
         (Verdict(approved=True, by="grace"), "done", "changed"),
         (
-            Verdict(approved=False, by="grace"),
+            Verdict(approved=False, by="grace", reason="denied"),
             "denied",
-            "grace did not approve it. It was not done.",
+            "grace did not approve it; it was not done.",
         ),
         (
             Verdict(approved=False, reason="expired"),
