@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+BURST_S = 0.05
+"""What a topic did not tell in so long it may tell at once: timers are not exact."""
+
 Key = tuple[str, str]
 """Topic and connection."""
 
@@ -125,6 +128,6 @@ class Cursors:
 
     @staticmethod
     def _tell(topic: _Topic, cursor: Cursor, now: float, pace: Pace) -> Cursor:
-        topic.free_at = max(topic.free_at, now) + 1 / pace.per_topic_s
+        topic.free_at = max(topic.free_at, now - BURST_S) + 1 / pace.per_topic_s
         cursor.told_at = now
         return cursor

@@ -45,13 +45,15 @@ class Sightings:
 
     async def forever(self) -> None:
         """Writes while the process lives, and once more at its end."""
-        rounds = 0
+        noted_s = 0.0
         try:
             while True:
-                await asyncio.sleep(LEAVES_S)
-                rounds += 1
-                if rounds * LEAVES_S >= settings.REALTIME["PRESENCE_SEEN_S"]:
-                    rounds = 0
+                every_s: float = settings.REALTIME["PRESENCE_SEEN_S"]
+                pause_s = min(LEAVES_S, every_s)
+                await asyncio.sleep(pause_s)
+                noted_s += pause_s
+                if noted_s >= every_s:
+                    noted_s = 0.0
                     self._note_all()
                 await self.write()
         finally:

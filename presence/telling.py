@@ -75,6 +75,8 @@ class Telling:
 
     def snapshot(self, topic: str, key: str) -> Sequence[tuple[str, bytes]]:
         """(event, payload) pairs that bring a newcomer up to date; the diffs that come later may repeat them."""
+        if self._is_counted(topic) != (topic in self._counted):
+            self._tell_all()  # the others must change over too, or the newcomer would be alone with its numbers
         if self._is_counted(topic):
             return [(STATE, presences(self._own(topic, key))), (COUNTS, self._counts(topic))]
         unseen = self._readers.get_by_key(hidden(topic), key)
@@ -109,7 +111,9 @@ class Telling:
             self._timer = asyncio.get_running_loop().call_later(TOLD_AFTER_S, self._tell_all)
 
     def _tell_all(self) -> None:
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for topic, change in self._collector.take().items():
             self._tell(topic, change)
 

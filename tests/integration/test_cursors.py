@@ -1,0 +1,136 @@
+"""Cursors between processes, and to a client that does not read: the latest place arrives, the ways to it need not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.account import Account
+from tests.support.deadline import eventually
+from tests.support.metrics import metric
+from tests.support.people import ADA, GRACE, LINUS
+from tests.support.phoenix_client import PhoenixClient
+from tests.support.raw_socket import TEXT, RawSocket
+from tests.support.redis import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.conftest import Sites
+    from tests.support.server import Site
+
+MOVED = "cursor_moved"
+LONG_BODY = "x" * 16_000
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(redis: RedisServer, sites: Sites) -> tuple[Site, Site]:
+    here = sites("uvicorn", environment={"REDIS_URL": redis.url})
+    there = sites("uvicorn", database_url=here.database_url, environment={"REDIS_URL": redis.url})
+    return here, there
+
+
+class View:
+    """What a client shows: the latest place of each connection."""
+
+    def __init__(self, client: PhoenixClient) -> None:
+        self.client = client
+        self.places: dict[str, Any] = {}
+
+    def look(self) -> list[Any]:
+        for message in self.client.waiting(MOVED):
+            self.client.messages.remove(message)
+            payload = message.payload
+            if payload["anchor"] is None:
+                self.places.pop(payload["connection"], None)
+            else:
+                self.places[payload["connection"]] = payload["anchor"]
+        return sorted(self.places.values())
+
+    async def shows(self, *anchors: int) -> None:
+        async def is_so() -> bool:
+            return self.look() == list(anchors)
+
+        await eventually(is_so, f"cursors at {anchors}")
+
+
+async def test_cursors_cross_processes_and_a_newcomer_gets_those_of_all(
+    cluster: tuple[Site, Site],
+) -> None:
+    here, there = cluster
+    ada, grace = await Account.log_in(ADA, here), await Account.log_in(GRACE, there)
+    room = await ada.open_conversation("grace")
+    async with (
+        await PhoenixClient.connect(here.socket_url, token=ada.access) as a,
+        await PhoenixClient.connect(there.socket_url, token=grace.access) as b,
+    ):
+        await a.join(room)
+        await b.join(room)
+        for number in range(30):
+            await a.call(room, "move_cursor", {"anchor": number})
+        await b.call(room, "move_cursor", {"anchor": 100})
+        views = View(a), View(b)
+        await views[1].shows(29)
+        await views[0].shows(100)
+
+        async with await PhoenixClient.connect(there.socket_url, token=grace.access) as c:
+            await c.join(room)
+            newcomer = View(c)
+            await newcomer.shows(29, 100)
+            await a.call(room, "move_cursor", {"anchor": 31})
+            await newcomer.shows(31, 100)
+            a.drop()
+            await newcomer.shows(100)
+            await views[1].shows()
+
+
+async def test_a_client_that_does_not_read_gets_one_place_for_each_connection(
+    sites: Sites,
+) -> None:
+    """The others move on unhindered; what waits for the slow one does not grow with their moves."""
+    site = sites("uvicorn", environment={"COMMSITE_CURSORS_PER_S": "1000"})
+    ada, grace, linus = [await Account.log_in(person, site) for person in (ADA, GRACE, LINUS)]
+    room = await ada.open_conversation("grace", "linus")
+    query = urlencode({"token": ada.access, "vsn": "2.0.0"})
+    slow = await RawSocket.connect(f"{site.socket_url}?{query}")
+    await slow.push("1", "1", room, "phx_join", {})
+    assert (await slow.read_reply("1"))["status"] == "ok"
+    async with (
+        await PhoenixClient.connect(site.socket_url, token=grace.access) as mover,
+        await PhoenixClient.connect(site.socket_url, token=linus.access) as bystander,
+    ):
+        await mover.join(room)
+        await bystander.join(room)
+        sent = 0
+        while not metric(site, "deliveries_deferred_total"):
+            assert sent < 1_000, "16 MB were sent and nothing had to wait"
+            command = {"body": LONG_BODY, "client_id": f"c{sent}"}
+            await mover.call(room, "send_message", command)
+            sent += 1
+        before = metric(site, "deliveries_conflated_total")
+        view = View(bystander)
+        for number in range(40):
+            await mover.call(room, "move_cursor", {"anchor": number})
+            await view.shows(number)
+        assert metric(site, "deliveries_conflated_total") - before >= 39
+
+        heard, messages = [], 0
+        while not heard or messages < sent:
+            frame = await slow.read()
+            assert frame.opcode == TEXT, "it is slow, not too slow"
+            *_, event, payload = json.loads(frame.payload)
+            messages += event == "message_sent"
+            if event == MOVED:
+                heard.append(payload["anchor"])
+    slow.close()
+    assert heard == [39]

@@ -1,0 +1,287 @@
+"""Cursors, selections and who looks at what, on a conversation's topic through the real socket."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commsite.clients.actions import set_preferences
+from commsite.realtime.consumer import SocketConsumer
+from commsite.realtime.threads import in_thread
+from conversation import actions
+from conversation.schema import CreateConversation, RemoveMember
+from presence.cursor_board import MOVED, board
+from tests.presence.lobby import LOBBY, enter, state_of, the_diff
+from tests.support.deadline import eventually
+from tests.support.phoenix_client import ErrorReply
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from pytest_django.fixtures import Settings
+
+    from tests.presence.lobby import Connect
+    from tests.support.phoenix_client import PhoenixClient
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PLACE = {"message_id": "7d9a2c1e", "offset": 3}
+
+
+@pytest.fixture
+async def room(ada: User, grace: User) -> str:
+    command = CreateConversation(title="Two", members=["grace"])
+    made = await in_thread(actions.create_conversation, ada.pk, command)
+    return f"conversation:{made['id']}"
+
+
+@pytest.fixture
+async def pair(
+    connect: Connect, ada: User, grace: User, room: str
+) -> tuple[PhoenixClient, PhoenixClient]:
+    """Ada and Grace in the room."""
+    clients = [await connect(user, SocketConsumer.as_asgi()) for user in (ada, grace)]
+    for client in clients:
+        await enter(client, room)
+    return clients[0], clients[1]
+
+
+# ---- Cursors -------------------------------------------------------------------------------------
+
+
+async def test_the_others_see_where_somebody_points_and_the_pointer_does_not(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, ada: User
+) -> None:
+    here, there = pair
+
+    await here.call(room, "move_cursor", {"anchor": PLACE, "selection": [1, {"end": 2}]})
+
+    seen = (await there.next(MOVED)).payload
+    assert seen.pop("connection")
+    assert seen == {
+        "user": {"id": ada.pk, "username": "ada"},
+        "anchor": PLACE,
+        "selection": [1, {"end": 2}],
+        "expires_in_s": 60,
+    }
+    await here.heartbeat()
+    assert here.waiting(MOVED) == []
+
+
+async def test_a_selection_need_not_be(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str
+) -> None:
+    here, there = pair
+
+    await here.call(room, "move_cursor", {"anchor": 17})
+
+    seen = (await there.next(MOVED)).payload
+    assert (seen["anchor"], seen["selection"]) == (17, None)
+
+
+async def test_of_quick_moves_the_others_get_few_and_the_last(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str
+) -> None:
+    here, there = pair
+    for number in range(60):
+        await here.push(room, "move_cursor", {"anchor": number})
+    await here.heartbeat()
+
+    while (seen := (await there.next(MOVED)).payload["anchor"]) != 59:
+        assert seen < 59
+    await there.heartbeat()
+    assert there.waiting(MOVED) == []
+
+
+async def test_a_newcomer_gets_all_cursors_as_they_are(
+    pair: tuple[PhoenixClient, PhoenixClient], connect: Connect, room: str, grace: User
+) -> None:
+    here, there = pair
+    await here.call(room, "move_cursor", {"anchor": 1})
+    await here.call(room, "move_cursor", {"anchor": 2})
+    await there.call(room, "move_cursor", {"anchor": 3})
+
+    newcomer = await connect(grace, SocketConsumer.as_asgi())
+    await enter(newcomer, room)
+
+    first, second = [(await newcomer.next(MOVED)).payload for _ in range(2)]
+    assert {first["anchor"], second["anchor"]} == {2, 3}
+
+
+@pytest.mark.parametrize("way", ["null", "leave", "close", "drop_topic"])
+async def test_a_cursor_goes_at_once_with_its_connection(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, ada: User, grace: User, way: str
+) -> None:
+    here, there = pair
+    await here.call(room, "move_cursor", {"anchor": 1})
+    connection = (await there.next(MOVED)).payload["connection"]
+
+    if way == "null":
+        await here.call(room, "move_cursor", {"anchor": None})
+    elif way == "leave":
+        await here.leave(room)
+    elif way == "close":
+        await here.close()
+    else:
+        remove = RemoveMember(user_id=ada.pk)
+        await in_thread(actions.remove_member, _id(room), ada.pk, remove)
+
+    gone = (await there.next(MOVED)).payload
+    assert (gone["connection"], gone["anchor"], gone["expires_in_s"]) == (connection, None, 0)
+    assert len(board._cursors) == 0
+    assert board._faces == {}
+
+
+def _id(room: str) -> Any:
+    import uuid  # noqa: PLC0415
+
+    return uuid.UUID(room.partition(":")[2])
+
+
+async def test_a_cursor_that_rests_expires(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, settings: Settings
+) -> None:
+    here, there = pair
+    await here.call(room, "move_cursor", {"anchor": 1})
+    await there.next(MOVED)
+
+    settings.REALTIME = {**settings.REALTIME, "CURSOR_S": 0.0}
+    board.expire()
+
+    assert (await there.next(MOVED)).payload["anchor"] is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ({}, "invalid_payload"),
+        ({"anchor": "x" * 1024}, "too_large"),
+        ({"anchor": 1, "selection": "x" * 1024}, "too_large"),
+        ({"anchor": [[] for _ in range(70)]}, "too_large"),
+    ],
+    ids=["none", "long", "long selection", "deep"],
+)
+async def test_an_anchor_has_bounds(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, payload: dict[str, Any], reason: str
+) -> None:
+    here, _ = pair
+
+    with pytest.raises(ErrorReply) as refused:
+        await here.call(room, "move_cursor", payload)
+
+    assert refused.value.reason == reason
+    assert len(board._cursors) == 0
+
+
+@pytest.mark.parametrize(
+    "anchor", ["[1,}", "tru", '"\\x"', ""], ids=["mixed", "word", "escape", "empty"]
+)
+async def test_an_anchor_that_is_no_json_ends_the_socket_as_any_such_frame(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, anchor: str
+) -> None:
+    here, there = pair
+
+    await here.send(f'["{here.join_refs[room]}","9","{room}","move_cursor",{{"anchor":{anchor}}}]')
+
+    assert await here.close_code() == 4400
+    await there.heartbeat()
+    assert there.waiting(MOVED) == []
+
+
+async def test_the_lobby_has_no_cursors(connect: Connect, ada: User) -> None:
+    client = await connect(ada)
+    await enter(client)
+
+    with pytest.raises(ErrorReply) as refused:
+        await client.call(LOBBY, "move_cursor", {"anchor": 1})
+
+    assert refused.value.reason == "unknown_event"
+
+
+# ---- Who looks at what ---------------------------------------------------------------------------
+
+
+def viewing(room: str, user: User) -> list[bool]:
+    return [meta["viewing"] for meta in state_of(room)[str(user.pk)]["metas"]]
+
+
+async def test_the_others_see_who_has_the_room_before_their_eyes(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, ada: User
+) -> None:
+    here, there = pair
+    assert viewing(room, ada) == [False]
+
+    await here.call(room, "set_viewing", {"viewing": True})
+
+    while not (await the_diff(there, "joins", ada))["viewing"]:
+        pass
+    assert viewing(room, ada) == [True]
+
+
+async def test_what_is_said_right_after_the_join_is_not_lost(
+    connect: Connect, room: str, ada: User
+) -> None:
+    client = await connect(ada, SocketConsumer.as_asgi())
+    await client.join(room)
+    await client.call(room, "set_viewing", {"viewing": True})
+    await client.next("presence_state")
+
+    assert viewing(room, ada) == [True]
+
+
+async def viewers(client: PhoenixClient, *topics: str) -> dict[str, list[int]]:
+    reply = await client.call(LOBBY, "fetch_viewers", {"topics": list(topics)})
+    found: dict[str, list[int]] = reply["viewers"]
+    return found
+
+
+async def test_members_learn_from_outside_who_is_in_a_room(
+    pair: tuple[PhoenixClient, PhoenixClient],
+    connect: Connect,
+    room: str,
+    ada: User,
+    grace: User,
+) -> None:
+    here, there = pair
+    await enter(here)
+    await enter(there)
+    await here.call(room, "set_viewing", {"viewing": True})
+
+    assert await viewers(there, room) == {room: [ada.pk]}
+
+    await here.call(room, "set_viewing", {"viewing": False})
+    assert await viewers(there, room) == {}
+
+
+async def test_strangers_do_not_and_learn_not_even_that_there_is_a_room(
+    pair: tuple[PhoenixClient, PhoenixClient], connect: Connect, room: str
+) -> None:
+    from django.contrib.auth.models import User  # noqa: PLC0415
+
+    here, _ = pair
+    await enter(here)
+    await here.call(room, "set_viewing", {"viewing": True})
+    linus = await in_thread(User.objects.create_user, "linus")
+    stranger = await connect(linus)
+    await enter(stranger)
+
+    assert await viewers(stranger, room, "conversation:nonsense", "user:1", "") == {}
+
+
+async def test_nor_does_anybody_of_those_who_appear_offline(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, ada: User
+) -> None:
+    here, there = pair
+    await enter(here)
+    await enter(there)
+    await here.call(room, "set_viewing", {"viewing": True})
+    assert await viewers(there, room) == {room: [ada.pk]}
+
+    await in_thread(lambda: set_preferences(ada.pk, {"visibility": "nobody"}, is_whole=False))
+
+    async def is_hidden() -> bool:
+        return str(ada.pk) not in state_of(LOBBY)
+
+    await eventually(is_hidden, "leave of ada")
+    assert await viewers(there, room) == {}
+    assert json.dumps([m.payload for m in there.waiting(MOVED)]) == "[]"
