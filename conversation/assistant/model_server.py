@@ -7,6 +7,7 @@ import itertools
 import logging
 import random
 import re
+from asyncio import sleep
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -112,7 +113,7 @@ async def ask(
         else:
             return
         telemetry.count("assistant_retries_total")
-        await asyncio.sleep(wait_s)
+        await sleep(wait_s)
 
 
 def _wait_s(fault: _Fault, attempt: int) -> float:

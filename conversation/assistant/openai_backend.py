@@ -8,11 +8,13 @@ import msgspec
 from django.conf import settings
 
 from commsite.realtime import telemetry, tools
+from conversation.assistant.commands import Findings, known_command, text_events
 from conversation.assistant.completion import Completion
 from conversation.assistant.job import BackendError, Event, Job, Kind, ToolCall, Turn
 from conversation.assistant.loop import ToolLoop
 from conversation.assistant.model_server import ModelServer, ask
 from conversation.assistant.patience import Deadline, Patience, configured_patience
+from conversation.assistant.question import Command
 
 CHARS_PER_TOKEN = 4
 CONTINUE = (
@@ -31,7 +33,17 @@ class OpenAIBackend:
         self._patience = patience or configured_patience()
 
     async def answer(self, job: Job) -> AsyncGenerator[Event]:
-        """The events of one answer. Raises BackendError, whose message holds no secret of the server."""
+        """The events of one answer. Raises BackendError, whose message holds no secret of the server.
+
+        A slash command is carried out as it stands; no model is asked about it.
+        """
+        command = known_command(job.turns[-1].content) if job.turns else None
+        events = _commanded(command, job, self._patience) if command else self._asked(job)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _asked(self, job: Job) -> AsyncGenerator[Event]:
         try:
             async with aclosing(
                 _Answer(self._server, self.model, self._patience, job).events()
@@ -159,6 +171,16 @@ class _Answer:
             raise BackendError("filtered", "The model's server withheld the answer (or the rest).")
         if not self._chars:
             raise BackendError("bad_response", "The model answered with nothing.")
+
+
+async def _commanded(command: Command, job: Job, patience: Patience) -> AsyncGenerator[Event]:
+    findings = Findings(job, patience)
+    async with aclosing(findings.carry_out(command)) as events:
+        async for event in events:
+            yield event
+    for event in text_events(job, "\n\n".join(findings.said)):
+        yield event
+    yield {"type": "USAGE", "input_tokens": 0, "output_tokens": 0, "is_estimated": False}
 
 
 # --- What a model is given -----------------------------------------------------------------------

@@ -156,7 +156,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def wait(seconds: float) -> None:
         asked.append(seconds)
 
-    monkeypatch.setattr("conversation.assistant.model_server.asyncio.sleep", wait)
+    monkeypatch.setattr("conversation.assistant.model_server.sleep", wait)
     return asked
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from commsite.realtime import tools
 from conversation.assistant.backend import configured_backend
+from conversation.assistant.commands import known_command, slash_commands
 from conversation.assistant.job import Turn
 from conversation.assistant.workspace_assistant import NO_MODEL, WorkspaceAssistant
-from tests.support.assistant import events_of, job, text_of
+from tests.support.assistant import backend, events_of, job, text_of
+from tests.support.model_server import ModelServer, content, finish, hangs, says
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
@@ -196,3 +198,47 @@ async def test_an_answer_that_would_be_another_now_is_given_anew() -> None:
     rest = await answer_to("/who", text_so_far="Something else")
 
     assert rest.startswith(f"\n\n{NO_MODEL}")
+
+
+async def test_with_a_model_too_a_command_is_carried_out_as_it_stands() -> None:
+    async with ModelServer(hangs) as server:
+        events = await events_of(
+            backend(server), job(Turn(role="user", content="@assistant /search lunch"))
+        )
+
+    said = text_of(events)
+    assert "[#3](/#message-3): lunch?" in said
+    assert NO_MODEL not in said
+    assert server.exchanges == []
+    assert [event for event in events if event["type"] == "USAGE"] != []
+
+
+async def test_with_a_model_only_known_commands_are_commands() -> None:
+    async with ModelServer(says(content("That file is …"), finish())) as server:
+        events = await events_of(
+            backend(server), job(Turn(role="user", content="/tmp is full, what now?"))
+        )
+
+    assert text_of(events) == "That file is …"
+
+
+def test_the_page_is_told_which_commands_there_are() -> None:
+    assert slash_commands() == [
+        {"name": "help", "usage": "/help", "description": "List the commands"},
+        {"name": "search", "usage": "/search <query>", "description": "Search messages"},
+        {"name": "who", "usage": "/who", "description": "See who is here"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_known"),
+    [
+        ("/who", True),
+        ("@assistant /who", True),
+        ("/help", True),
+        ("/tmp is full", False),
+        ("who?", False),
+    ],
+)
+def test_a_message_is_a_command_if_there_is_one_of_that_name(text: str, is_known: bool) -> None:
+    assert (known_command(text) is not None) == is_known
