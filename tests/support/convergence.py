@@ -10,11 +10,12 @@ import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conversation import queries
-from conversation.schema import PAGE_MESSAGES
+from conversation.models import Message
+from conversation.schema import PAGE_MESSAGES, FetchHistory
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class Told(NamedTuple):
@@ -27,15 +28,35 @@ class Told(NamedTuple):
 
 
 def snapshot(conversation_id: uuid.UUID, user_id: int) -> dict[str, Any]:
-    """What a member who joins now is told, members by id."""
+    """What a member who joins now and opens every thread is told; members and threads by id."""
     me = queries.membership(conversation_id, user_id)
     welcome = queries.welcome(me)
+    last = me.conversation.last_seq
+    roots = Message.objects.filter(conversation=conversation_id, thread=None)
     return {
-        "seq": me.conversation.last_seq,
+        "seq": last,
         "title": welcome["conversation"]["title"],
+        "assistant": welcome["conversation"]["assistant"],
         "members": {member["id"]: member for member in welcome["members"]},
-        "messages": queries.newest(conversation_id, me.conversation.last_seq),
+        "pins": welcome["pins"],
+        "messages": queries.newest(conversation_id, last),
+        "threads": {
+            str(root.id): replies
+            for root in roots
+            if (replies := _thread(conversation_id, user_id, root.id))
+        },
     }
+
+
+def _thread(conversation_id: uuid.UUID, user_id: int, root_id: uuid.UUID) -> list[Any]:
+    page = FetchHistory(thread_id=root_id, limit=200)
+    return list(queries.history(conversation_id, user_id, page)["messages"])
+
+
+def replayed(conversation_id: uuid.UUID, after: int, upto: int) -> list[Told]:
+    """What somebody is told who was away from `after` on."""
+    facts = queries.facts(conversation_id, after, upto)
+    return [Told("", fact.event, fact.payload, fact.seq) for fact in facts]
 
 
 def apply(facts: Iterable[Told], before: dict[str, Any]) -> dict[str, Any]:
@@ -44,12 +65,68 @@ def apply(facts: Iterable[Told], before: dict[str, Any]) -> dict[str, Any]:
     for fact in facts:
         assert fact.seq == after["seq"] + 1, f"{fact.event} came as {fact.seq} after {after['seq']}"
         after["seq"] = fact.seq
-        _APPLIERS[fact.event](after, fact.payload)
+        _APPLIERS[fact.event](after, copy.deepcopy(fact.payload))
     return after
 
 
+def _kept(after: dict[str, Any], message_id: str) -> Iterator[dict[str, Any]]:
+    """The message, where the client has it."""
+    for messages in (after["messages"], *after["threads"].values()):
+        yield from (message for message in messages if message["id"] == message_id)
+
+
 def _message_sent(after: dict[str, Any], payload: dict[str, Any]) -> None:
-    after["messages"] = [*after["messages"], payload["message"]][-PAGE_MESSAGES:]
+    message = payload["message"]
+    if message["thread_id"] is None:
+        after["messages"] = [*after["messages"], message][-PAGE_MESSAGES:]
+    else:
+        after["threads"].setdefault(message["thread_id"], []).append(message)
+    _count_replies(after, payload)
+
+
+def _count_replies(after: dict[str, Any], payload: dict[str, Any]) -> None:
+    if "root" in payload:
+        for root in _kept(after, payload["root"]["id"]):
+            root.update(payload["root"])
+
+
+def _message_changed(after: dict[str, Any], payload: dict[str, Any]) -> None:
+    message = payload["message"]
+    for kept in _kept(after, message["id"]):
+        kept.update(message)
+    if message["deleted_at"]:
+        after["pins"] = [each for each in after["pins"] if each != message["id"]]
+    _count_replies(after, payload)
+
+
+def _reaction_added(after: dict[str, Any], payload: dict[str, Any]) -> None:
+    _react(after, payload, is_added=True)
+
+
+def _reaction_removed(after: dict[str, Any], payload: dict[str, Any]) -> None:
+    _react(after, payload, is_added=False)
+
+
+def _react(after: dict[str, Any], payload: dict[str, Any], *, is_added: bool) -> None:
+    emoji, user_id = payload["emoji"], payload["user"]["id"]
+    for message in _kept(after, payload["message_id"]):
+        chosen = {each["emoji"]: set(each["user_ids"]) for each in message["reactions"]}
+        people = chosen.setdefault(emoji, set())
+        (people.add if is_added else people.discard)(user_id)
+        message["reactions"] = [
+            {"emoji": each, "user_ids": sorted(chosen[each])}
+            for each in sorted(chosen)
+            if chosen[each]
+        ]
+
+
+def _message_pinned(after: dict[str, Any], payload: dict[str, Any]) -> None:
+    message_id, is_pinned = payload["message_id"], payload["pinned_at"] is not None
+    for message in _kept(after, message_id):
+        message["pinned_at"] = payload["pinned_at"]
+        message["pinned_by"] = payload["by"] if is_pinned else None
+    rest = [each for each in after["pins"] if each != message_id]
+    after["pins"] = [message_id, *rest] if is_pinned else rest
 
 
 def _member_here(after: dict[str, Any], payload: dict[str, Any]) -> None:
@@ -60,14 +137,23 @@ def _member_removed(after: dict[str, Any], payload: dict[str, Any]) -> None:
     del after["members"][payload["member"]["id"]]
 
 
-def _conversation_renamed(after: dict[str, Any], payload: dict[str, Any]) -> None:
+def _conversation_changed(after: dict[str, Any], payload: dict[str, Any]) -> None:
     after["title"] = payload["conversation"]["title"]
+    after["assistant"] = payload["conversation"].get("assistant", after["assistant"])
 
 
 _APPLIERS = {
     "message_sent": _message_sent,
+    "message_edited": _message_changed,
+    "message_deleted": _message_changed,
+    "message_completed": _message_changed,
+    "reaction_added": _reaction_added,
+    "reaction_removed": _reaction_removed,
+    "message_pinned": _message_pinned,
+    "message_unpinned": _message_pinned,
     "member_added": _member_here,
     "member_changed": _member_here,
     "member_removed": _member_removed,
-    "conversation_renamed": _conversation_renamed,
+    "conversation_renamed": _conversation_changed,
+    "conversation_changed": _conversation_changed,
 }
