@@ -16,3 +16,4 @@ class AssistantConfig(AppConfig):
     def ready(self) -> None:
         """Tell the core and the conversation what runs need; models exist from here on."""
         import_module("conversation.assistant.registration").register()
+        import_module("conversation.assistant.conversation_tools").register()
