@@ -47,6 +47,11 @@ LIMITS: Final[dict[str, int | float]] = {
     "ASSISTANT_CONTEXT_CHARS": 120_000,  # of the conversation, the newest turns
     "ASSISTANT_ANSWER_CHARS": 200_000,
     "ASSISTANT_TOOL_CHARS": 16_000,  # what a tool may bring
+    "ASSISTANT_QUEUE": 5,  # runs that wait in one conversation
+    "ASSISTANT_RUNS_PER_USER": 1,  # that run at a time, in all conversations
+    "ASSISTANT_QUEUED_PER_USER": 3,
+    "ASSISTANT_APPROVAL_S": 120.0,  # nobody's answer is a no after that
+    "ASSISTANT_LEASE_S": 15.0,  # a process that did not renew it for so long is dead
     "PRESENCE_IDLE_S": 300.0,  # a connection that pushes nothing for so long is idle
     "PRESENCE_AWAY_S": 1800.0,  # and then away
     "PRESENCE_SEEN_S": 30.0,  # how often it is written that people are still here

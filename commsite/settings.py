@@ -177,6 +177,10 @@ REALTIME: dict[str, Any] = limits_from(env, is_sqlite=IS_SQLITE) | {
 ASSISTANT_BASE_URL = env.str("ASSISTANT_BASE_URL", default="")
 ASSISTANT_MODEL = env.str("ASSISTANT_MODEL", default="")
 ASSISTANT_API_KEY = env.str("ASSISTANT_API_KEY", default="")
+# Who may let a tool change something, beside whoever asked: owners, or all members.
+ASSISTANT_APPROVERS = env.str("COMMSITE_ASSISTANT_APPROVERS", default="owners")
+if ASSISTANT_APPROVERS not in ("owners", "members"):
+    raise ImproperlyConfigured("COMMSITE_ASSISTANT_APPROVERS: expected owners or members.")
 ASSISTANT_TOOLS = env.bool("COMMSITE_ASSISTANT_TOOLS", default=True)  # some models know none
 ASSISTANT_INSTRUCTIONS = env.str(
     "COMMSITE_ASSISTANT_INSTRUCTIONS",

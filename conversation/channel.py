@@ -14,6 +14,7 @@ from commsite.realtime.hub import hub
 from commsite.realtime.registry import Fact
 from commsite.realtime.threads import in_thread
 from conversation import actions, queries
+from conversation.assistant.channel import AssistantEvents
 from conversation.message_channel import MessageEvents
 from conversation.schema import (
     AddMember,
@@ -26,7 +27,7 @@ from presence.room_channel import RoomChannel
 PREFIX = "conversation:"
 
 
-class ConversationChannel(MessageEvents, RoomChannel, HistoryChannel):
+class ConversationChannel(AssistantEvents, MessageEvents, RoomChannel, HistoryChannel):
     """Thin: finds the conversation and the member, then hands over to queries and actions."""
 
     _is_leaving = False
@@ -43,7 +44,7 @@ class ConversationChannel(MessageEvents, RoomChannel, HistoryChannel):
 
     def welcome(self) -> dict[str, Any]:
         """Where they are, who is there, who they are."""
-        return dict(queries.welcome(self._me))
+        return {**super().welcome(), **queries.welcome(self._me)}
 
     def replay(self, after: int, limit: int) -> tuple[int, list[Fact]] | None:
         """(last seq, what was told after `after`); None when it is from a future we never had."""

@@ -147,12 +147,16 @@ def _timeline(
 
     Of alternatives only the selected one, and no answer to a request that is not shown itself.
     """
+    return on_selected_branches(conversation_id).filter(thread_id=thread_id)
+
+
+def on_selected_branches(conversation_id: uuid.UUID) -> "QuerySet[Message]":
+    """The same of the main timeline and all threads together."""
     return _messages(conversation_id).filter(
         Q(branch_of=None) | Q(branch_of__selected_branch=F("id")),
         Q(parent=None)
         | Q(parent__branch_of=None)
         | Q(parent__branch_of__selected_branch=F("parent_id")),
-        thread_id=thread_id,
     )
 
 

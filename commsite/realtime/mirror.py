@@ -16,7 +16,10 @@ MAX_EARLY_BYTES = 256 * 1024
 
 
 class Folding(Protocol[S]):
-    """How the pieces of one event type add up."""
+    """How the pieces of one event type add up. They are numbered from 1."""
+
+    def begin(self, piece: bytes) -> S | None:
+        """The state in piece 1, where that says everything; None where only a snapshot begins a state."""
 
     def load(self, snapshot: bytes) -> S:
         """The state in the payload of a snapshot."""
@@ -70,7 +73,7 @@ class Mirror(Generic[S]):
         if known.state is None or version != known.version + 1:
             self._resume(known, version)
         if known.state is None:
-            known.keep(version, piece)
+            self._begin(known, version, piece)
         elif version == known.version + 1:
             self._fold(key, known, version, piece)
 
@@ -102,6 +105,15 @@ class Mirror(Generic[S]):
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
         return known
+
+    def _begin(self, known: _Known[S], version: int, piece: bytes) -> None:
+        """Nothing is known of the key yet: it begins with this piece, or waits for a joiner who reads it."""
+        known.state = self._folding.begin(piece) if version == 1 else None
+        if known.state is None:
+            known.keep(version, piece)
+        else:
+            known.version = version
+            known.early, known.early_bytes = [], 0
 
     def _resume(self, known: _Known[S], version: int) -> None:
         """Nobody was here to be told the pieces before this one: what a joiner has read may hold them."""

@@ -59,6 +59,9 @@ story = Story()
 class StoryFolding:
     """Pieces are letters."""
 
+    def begin(self, piece: bytes) -> str | None:
+        return None
+
     def load(self, snapshot: bytes) -> str:
         return str(json.loads(snapshot)["text"])
 

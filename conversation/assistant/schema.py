@@ -1,0 +1,107 @@
+"""Commands about runs, and what answers them, on the socket and over REST."""
+
+import uuid
+from typing import Annotated, Literal, TypedDict
+
+from msgspec import Meta
+
+from commsite.realtime.schema import Payload
+from conversation.message_shape import MessageShape, RunShape
+from conversation.models import BODY_CHARS, CLIENT_ID_CHARS
+
+_STORABLE = r"^[^\x00\ud800-\udfff]*$"
+Body = Annotated[str, Meta(min_length=1, max_length=BODY_CHARS, pattern=_STORABLE)]
+ClientId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=CLIENT_ID_CHARS,
+        pattern=_STORABLE,
+        description="One id of one person is one run, however often it is sent.",
+    ),
+]
+CallId = Annotated[str, Meta(min_length=1, max_length=200, pattern=_STORABLE)]
+
+
+class StartRun(Payload):
+    """Have a message answered: one that is there, or a new one. `queue`: wait for the active run."""
+
+    client_id: ClientId
+    message_id: uuid.UUID | None = None
+    body: Body | None = None
+    queue: bool = False
+
+
+class NameRun(Payload):
+    """Name a run: to stop it, or to read it."""
+
+    run_id: uuid.UUID
+
+
+class Regenerate(Payload):
+    """Have the same question answered once more, beside the answer that is there."""
+
+    message_id: uuid.UUID
+    client_id: ClientId
+    queue: bool = False
+
+
+class BranchMessage(Payload):
+    """Ask otherwise: a new message of mine beside the one that is there, and its answer."""
+
+    message_id: uuid.UUID
+    body: Body
+    client_id: ClientId
+    queue: bool = False
+
+
+class SelectBranch(Payload):
+    """Show this one of the alternatives at its place, to everybody."""
+
+    message_id: uuid.UUID
+
+
+class ContinueRun(Payload):
+    """Let an answer go on that was stopped, interrupted, or broke off."""
+
+    run_id: uuid.UUID
+    client_id: ClientId
+    queue: bool = False
+
+
+class AnswerApproval(Payload):
+    """Let a tool call change something, or not."""
+
+    run_id: uuid.UUID
+    tool_call_id: CallId
+    approve: bool
+
+
+class RunStarted(TypedDict):
+    """The reply to what starts a run: `message` is the answer that will be written."""
+
+    run: RunShape
+    message: MessageShape
+
+
+class RunRead(TypedDict):
+    """The reply to `fetch_run`: with `text`."""
+
+    run: RunShape
+
+
+class CancelVerdict(TypedDict):
+    """The reply to `cancel_run`: what it did, and how far the answer had come (UTF-16 units)."""
+
+    run_id: str
+    verdict: Literal["stopped", "dequeued", "already_finished"]
+    status: str
+    offset: int
+
+
+class ApprovalVerdict(TypedDict):
+    """The reply to `answer_approval`."""
+
+    run_id: str
+    tool_call_id: str
+    state: Literal["approved", "denied"]
