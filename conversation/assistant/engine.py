@@ -73,8 +73,8 @@ class Engine:
         tasks = list(self._tasks.values())
         since = self._draining_since
         gone_s = 0.0 if since is None else asyncio.get_running_loop().time() - since
-        if tasks and gone_s < hub.limits.drain_s:
-            await asyncio.wait(tasks, timeout=hub.limits.drain_s - gone_s)
+        if tasks and gone_s < settings.REALTIME["DRAIN_S"]:
+            await asyncio.wait(tasks, timeout=settings.REALTIME["DRAIN_S"] - gone_s)
         left = list(self._tasks.values())
         for task in left:
             task.cancel()

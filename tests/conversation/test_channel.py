@@ -94,8 +94,9 @@ async def test_a_joiner_gets_the_newest_fifty_and_who_is_there(
         "id": str(room.id),
         "title": "Compilers",
         "assistant": "mention",
+        "backend": {"kind": "workspace", "model": None},
     }
-    assert reply["pins"] == []
+    assert (reply["pins"], reply["runs"]) == ([], [])
     assert reply["user"] == {"id": ada.pk, "username": "ada"}
     assert reply["members"] == [
         {"id": ada.pk, "username": "ada", "role": "owner"},

@@ -1,0 +1,52 @@
+"""A backend under the test's control, and people who watch it through the real socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+from commsite.realtime.hub import hub
+from conversation.consumers import ConversationConsumer
+from conversation.rates import rates
+from tests.support import in_process
+from tests.support.phoenix_client import PRESENCE, PhoenixClient
+from tests.support.run_viewer import Watcher
+from tests.support.scripted_backend import ScriptedBackend
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from django.contrib.auth.models import User
+    from pytest_django.fixtures import Settings
+
+    from conversation.models import Conversation
+
+    Enter = Callable[..., Awaitable[Watcher]]
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> ScriptedBackend:
+    """The configured backend. A process that leaves waits for no run."""
+    settings.REALTIME = settings.REALTIME | {"DRAIN_S": 0.0}
+    rates.cache_clear()
+    backend = ScriptedBackend()
+    backend.install(monkeypatch)
+    return backend
+
+
+@pytest_asyncio.fixture
+async def enter(room: Conversation, scripted: ScriptedBackend) -> AsyncIterator[Enter]:
+    """`await enter(ada)`: she has joined the conversation and watches."""
+    clients: list[PhoenixClient] = []
+
+    async def enter(user: User, **payload: Any) -> Watcher:
+        clients.append(await in_process.connect(ConversationConsumer.as_asgi(), user))
+        clients[-1].deaf_to = PRESENCE
+        return await Watcher.enter(clients[-1], room.topic, **payload)
+
+    yield enter
+    for client in clients:
+        await client.close()
+    await hub.stop()

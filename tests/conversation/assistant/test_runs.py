@@ -1,0 +1,272 @@
+"""Runs through the real socket: started, watched, joined in the middle, stopped, queued."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from commsite.realtime.hub import hub
+from commsite.realtime.threads import in_thread
+from conversation import actions as conversation_actions
+from conversation.assistant.models import Run, RunEvent
+from conversation.schema import AddMember, SetAssistant
+from tests.support.phoenix_client import ErrorReply
+from tests.support.scripted_backend import tool_call, tool_result
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from django.contrib.auth.models import User
+
+    from conversation.models import Conversation
+    from tests.support.run_viewer import Watcher
+    from tests.support.scripted_backend import ScriptedBackend
+
+    Mode = Literal["off", "mention", "always"]
+    Enter = Callable[..., Awaitable[Watcher]]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def ask(watcher: Watcher, body: str = "Why?", **more: Any) -> str:
+    """Starts a run and returns its id."""
+    started = await watcher.call("start_run", body=body, client_id=body, **more)
+    return str(started["run"]["id"])
+
+
+async def test_an_answer_streams_to_everybody_and_becomes_the_message(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
+) -> None:
+    asker, reader = await enter(ada), await enter(grace)
+
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    writing.say("Because ")
+    writing.say("it **is**.")
+    writing.end()
+
+    for watcher in (asker, reader):
+        message = await watcher.completed(run_id)
+        assert message["body"] == watcher.viewer.texts[run_id] == "Because it **is**."
+        assert message["html"] == "<p>Because it <strong>is</strong>.</p>\n"
+        assert message["run"]["status"] == "finished"
+        assert (watcher.viewer.gaps, watcher.viewer.repeats) == (set(), 0)
+    assert await in_thread(RunEvent.objects.count) == 0
+
+
+async def test_a_run_goes_on_while_nobody_watches(
+    enter: Enter, scripted: ScriptedBackend, ada: User
+) -> None:
+    asker = await enter(ada)
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    writing.say("One. ")
+    await asker.until_shown(run_id, "One. ")
+    await asker.client.close()
+
+    writing.say("Two.")
+    writing.say("")
+    back = await enter(ada)
+    writing.end()
+
+    assert (await back.completed(run_id))["body"] == "One. Two."
+    back.viewer.assert_lost_nothing(run_id)
+
+
+async def test_a_joiner_in_the_middle_gets_one_snapshot_and_then_the_tail(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
+) -> None:
+    asker = await enter(ada)
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    writing.say("Once upon 🕰️ ")
+    await asker.until_shown(run_id, "Once upon 🕰️ ")
+
+    late = await enter(grace)
+    writing.say("a time.")
+    writing.end()
+    await late.completed(run_id)
+
+    (run,) = late.reply["runs"]
+    assert (run["text"], run["status"]) == ("Once upon 🕰️ ", "running")
+    assert late.viewer.texts[run_id] == "Once upon 🕰️ a time."
+    assert (late.viewer.gaps, late.viewer.repeats) == (set(), 0)
+
+
+async def test_stopping_answers_with_how_far_it_came_and_closes_the_request(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
+) -> None:
+    asker, reader = await enter(ada), await enter(grace)
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    writing.say("Half 🌓")
+    await asker.until_shown(run_id, "Half 🌓")
+
+    verdict = await asker.call("cancel_run", run_id=run_id)
+    await writing.closed.wait()
+
+    assert verdict == {"run_id": run_id, "verdict": "stopped", "status": "cancelled", "offset": 7}
+    message = await reader.completed(run_id)
+    assert (message["body"], message["run"]["cancelled_by"]["username"]) == ("Half 🌓", "ada")
+    assert message["run"]["usage"]["is_estimated"]
+    again = await asker.call("cancel_run", run_id=run_id)
+    assert again == {**verdict, "verdict": "already_finished"}
+
+
+async def test_only_who_started_a_run_and_owners_may_stop_it(
+    enter: Enter, scripted: ScriptedBackend, room: Conversation, ada: User, grace: User, linus: User
+) -> None:
+    await in_thread(
+        conversation_actions.add_member, room.id, ada.pk, AddMember(username=linus.username)
+    )
+    owner, asker, other = await enter(ada), await enter(grace), await enter(linus)
+    run_id = await ask(asker)
+    await scripted.asked()
+
+    with pytest.raises(ErrorReply) as refused:
+        await other.call("cancel_run", run_id=run_id)
+
+    assert refused.value.reason == "forbidden"
+    assert (await owner.call("cancel_run", run_id=run_id))["verdict"] == "stopped"
+
+
+async def test_a_second_run_is_refused_or_waits_and_messages_do_not(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
+) -> None:
+    asker, other = await enter(ada), await enter(grace)
+    first = await ask(asker)
+    writing = await scripted.asked()
+
+    with pytest.raises(ErrorReply) as refused:
+        await ask(other, "Me too?")
+    second = await ask(other, "Me too?", queue=True)
+    said = await other.call("send_message", body="hello", client_id="m1")
+
+    assert (refused.value.reason, refused.value.response["run_id"]) == ("run_active", first)
+    assert said["message"]["body"] == "hello"
+    assert (await in_thread(Run.objects.get, pk=second)).status == "queued"
+    writing.say("First.")
+    writing.end()
+    (await scripted.asked()).end()
+    assert (await asker.completed(second))["run"]["status"] == "finished"
+    assert asker.viewer.outcome(first) == ("finished", "First.")
+
+
+async def test_a_queued_run_can_be_taken_back(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
+) -> None:
+    asker, other = await enter(ada), await enter(grace)
+    await ask(asker)
+    await scripted.asked()
+    waiting = await ask(other, "Me too?", queue=True)
+
+    verdict = await other.call("cancel_run", run_id=waiting)
+
+    assert (verdict["verdict"], verdict["offset"]) == ("dequeued", 0)
+    assert (await asker.completed(waiting))["run"]["status"] == "cancelled"
+
+
+async def test_one_client_id_is_one_run(enter: Enter, scripted: ScriptedBackend, ada: User) -> None:
+    asker = await enter(ada)
+
+    first, second = await ask(asker), await ask(asker)
+
+    assert first == second
+    assert await in_thread(Run.objects.count) == 1
+
+
+async def test_a_mention_is_answered_and_what_may_not_run_says_why(
+    enter: Enter, scripted: ScriptedBackend, ada: User, settings: Any
+) -> None:
+    settings.REALTIME = settings.REALTIME | {"ASSISTANT_QUEUED_PER_USER": 1}
+    asker = await enter(ada)
+
+    for n in range(3):
+        await asker.call("send_message", body=f"@assistant, {n}?", client_id=f"m{n}")
+    writing = await scripted.asked()
+    writing.say("Yes.")
+    writing.end()
+    (await scripted.asked()).end()
+
+    runs = [run async for run in Run.objects.order_by("id")]
+    outcomes = [(await asker.completed(str(run.id)))["run"] for run in runs]
+    assert [run["status"] for run in outcomes] == ["finished", "finished", "error"]
+    assert outcomes[2]["error"]["code"] == "run_active"
+
+
+async def test_a_conversation_may_have_everything_answered_or_nothing(
+    enter: Enter, scripted: ScriptedBackend, room: Conversation, ada: User
+) -> None:
+    asker = await enter(ada)
+
+    modes: dict[Mode, str] = {"off": "@assistant?", "mention": "hm", "always": "and now?"}
+    for mode, body in modes.items():
+        await in_thread(
+            conversation_actions.set_assistant, room.id, ada.pk, SetAssistant(assistant=mode)
+        )
+        await asker.call("send_message", body=body, client_id=mode)
+
+    (run,) = [run async for run in Run.objects.select_related("request")]
+    assert run.request is not None
+    assert run.request.body == "and now?"
+
+
+async def test_a_failure_keeps_the_text_and_says_why(
+    enter: Enter, scripted: ScriptedBackend, ada: User
+) -> None:
+    asker = await enter(ada)
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    writing.say("It was a dark")
+    writing.fail("unreachable", "The model's server cannot be reached.")
+
+    message = await asker.completed(run_id)
+
+    assert (message["body"], message["run"]["status"]) == ("It was a dark", "error")
+    assert message["run"]["error"] == {
+        "code": "unreachable",
+        "message": "The model's server cannot be reached.",
+    }
+
+
+async def test_tool_calls_are_parts_of_the_run(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
+) -> None:
+    asker = await enter(ada)
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    writing.say("Look: ")
+    for event in tool_call("t1", "search", '{"query": "x"}'):
+        writing.do(event)
+    await asker.until("run_event", type="TOOL_CALL_END")
+    (running,) = (await enter(grace)).reply["runs"]
+    writing.do(tool_result("t1", "2 found"))
+    writing.end()
+
+    (part,) = (await asker.completed(run_id))["run"]["parts"]
+    assert (running["parts"][0]["status"], running["parts"][0]["offset"]) == ("running", 6)
+    assert (part["arguments"], part["status"], part["result"]) == (
+        {"query": "x"},
+        "done",
+        "2 found",
+    )
+
+
+async def test_a_process_that_leaves_interrupts_what_does_not_end_and_keeps_the_text(
+    enter: Enter, scripted: ScriptedBackend, ada: User
+) -> None:
+    asker = await enter(ada)
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    writing.say("Half")
+    await asker.until_shown(run_id, "Half")
+
+    await hub.stop()
+
+    run = await Run.objects.select_related("message").aget(pk=run_id)
+    assert (run.status, run.message.body, run.error_code) == (
+        "interrupted",
+        "Half",
+        "server_restarted",
+    )
