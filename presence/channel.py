@@ -91,6 +91,9 @@ class AttendedChannel(Channel):
         await tracking.complete()
         for event, payload in tracking.telling.snapshot(topic, key):
             self.push(event, msgspec.Raw(payload))
+            await self.socket.outbox.when_clear()  # of a long list no more than the client takes
+            if self.state != JOINED:
+                return
 
 
 class PresenceChannel(AttendedChannel):

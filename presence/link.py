@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 GOSSIP = "presence"
 """The control message that carries gossip to everybody."""
 TRANSFER = "presence"
-"""The call by which one replica asks another."""
+"""The call by which one replica asks another, and by which the other answers."""
 
 
 class HubLink:
@@ -22,12 +22,11 @@ class HubLink:
         """Sends it as a control message."""
         hub.backplane.control(GOSSIP, {"from": hub.backplane.mailbox, "gossip": gossip})
 
-    async def ask(self, address: str, gossip: bytes) -> list[bytes]:
-        """Calls the process; raises Unreachable when it does not answer within a period."""
+    async def tell(self, address: str, gossip: bytes) -> None:
+        """Calls the process; raises Unreachable when it has not taken this within a period."""
         patience_s = settings.REALTIME["PRESENCE_BROADCAST_S"]
-        answer = await hub.backplane.call(address, TRANSFER, {"gossip": gossip}, patience_s)
-        answers: list[bytes] = answer["gossip"]
-        return answers
+        message = {"from": hub.backplane.mailbox, "gossip": gossip}
+        await hub.backplane.call(address, TRANSFER, message, patience_s)
 
     def spawn(self, work: Any) -> None:
         """Runs a transfer in a task of the hub."""

@@ -6,6 +6,7 @@ only numbers are told, and where somebody appears offline, a person still sees t
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Protocol
 
@@ -13,18 +14,26 @@ import msgspec
 from django.conf import settings
 
 from commsite.realtime.envelope import encode_payload
-from commsite.realtime.pubsub import announce_here
+from commsite.realtime.pubsub import announce_here, has_listeners
 from presence.naming import HIDDEN, hidden, public
 from presence.schema import TopicPresence
 from presence.tracker.delta import Entry
 from presence.tracker.diff import Diff, TopicDiff
-from presence.tracker.rendering import DIFF, STATE, Collector, diff_payload, presences, state_parts
+from presence.tracker.rendering import (
+    DIFF,
+    STATE,
+    Collector,
+    diff_parts,
+    diff_payload,
+    presences,
+    state_parts,
+)
 
 COUNTS = "presence_counts"
 TOLD_AFTER_S = 0.05
 """Changes of so long are told as one diff: people do not see the difference, clients do."""
 PART_BYTES = 256 * 1024
-"""A longer `presence_state` goes in parts: the state, then joins."""
+"""A longer `presence_state` goes in parts: joins, and then a state that names everybody by ref. So does a long diff."""
 BACK_TO_LISTS = 0.8
 """A topic that shrinks is told by names again below this part of the threshold: no flapping at the border."""
 
@@ -73,14 +82,28 @@ class Telling:
 
     # -- whoever asks
 
-    def snapshot(self, topic: str, key: str) -> Sequence[tuple[str, bytes]]:
-        """(event, payload) pairs that bring a newcomer up to date; the diffs that come later may repeat them."""
+    def snapshot(self, topic: str, key: str) -> Iterable[tuple[str, bytes]]:
+        """(event, payload) pairs that bring a newcomer up to date; the diffs that come meanwhile may repeat them.
+
+        Each is read when it is asked for: time may pass between them.
+        """
         if self._is_counted(topic) != (topic in self._counted):
             self._tell_all()  # the others must change over too, or the newcomer would be alone with its numbers
         if self._is_counted(topic):
             return [(STATE, presences(self._own(topic, key))), (COUNTS, self._counts(topic))]
-        unseen = self._readers.get_by_key(hidden(topic), key)
-        return tuple(state_parts(chain(self._readers.list(topic), unseen), PART_BYTES))
+        return state_parts(
+            lambda: self._everybody(topic, key),
+            lambda each: () if topic in self._counted else self._one(topic, each, key),
+            PART_BYTES,
+        )
+
+    def _everybody(self, topic: str, own_key: str) -> Iterable[Entry]:
+        if topic in self._counted:  # since the first part
+            return self._own(topic, own_key)
+        return chain(self._readers.list(topic), self._readers.get_by_key(hidden(topic), own_key))
+
+    def _one(self, topic: str, key: str, own_key: str) -> Iterable[Entry]:
+        return self._own(topic, key) if key == own_key else self._readers.get_by_key(topic, key)
 
     def presence(self, topic: str, own_key: str, keys: Iterable[str] | None) -> TopicPresence:
         """Who is there, as REST answers it: everybody, or these; a person always sees themselves.
@@ -131,11 +154,14 @@ class Telling:
             announce_here(topic, COUNTS, self._counts(topic))
         elif was_counted:
             self._counted.discard(topic)
-            for event, payload in state_parts(self._readers.list(topic), PART_BYTES):
+            readers = self._readers
+            everybody = partial(readers.list, topic), partial(readers.get_by_key, topic)
+            for event, payload in state_parts(*everybody, PART_BYTES):
                 announce_here(topic, event, payload)
             self._tell_the_unseen(topic)
-        else:
-            announce_here(topic, DIFF, diff_payload(change))
+        elif has_listeners(topic):
+            for payload in diff_parts(change, PART_BYTES):
+                announce_here(topic, DIFF, payload)
 
     def _tell_themselves(self, topic: str, change: TopicDiff) -> None:
         """The part of a change that concerns each of those who listen for themselves, to them alone."""

@@ -109,9 +109,9 @@ class Tracking:
             self._shard.hasten()
 
     async def _on_transfer(self, payload: dict[str, Any]) -> dict[str, Any]:
-        if self._shard is None:
-            return {"gossip": []}
-        return {"gossip": self._shard.answer(payload["gossip"])}
+        if self._shard is not None:
+            self._shard.receive_own(payload["from"], payload["gossip"])
+        return {}
 
     # -- for channels and server code
 

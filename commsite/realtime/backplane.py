@@ -38,6 +38,10 @@ PROBE_TRIES = 3
 MAX_PENDING = 10_000
 """Items kept per shard while the layer cannot be reached; older ones are dropped and show as a gap."""
 RETRY_S = 0.5
+SEND_S = 5.0
+"""What the layer has not taken by then goes to a peer that is gone: waiting on would hold up everything behind it."""
+DEAF_BEACONS = 3
+"""After so many own beacons that did not come back the links to the layer are made anew."""
 ALONE = "local"
 """The mailbox of a process that has none on the layer."""
 
@@ -83,6 +87,8 @@ class Backplane:
         self._publishing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._ids = itertools.count(1)
+        self._receiving: asyncio.Task[None] | None = None
+        self._unanswered = 0
 
     @property
     def is_alone(self) -> bool:
@@ -110,7 +116,7 @@ class Backplane:
             return
         self._spawn(self._publish_forever())
         self.mailbox = await self._persist(self._layer.new_channel)
-        self._spawn(self._receive_forever())
+        self._receiving = self._spawn(self._receive_forever())
         await self.subscribe(CONTROL)
         self._spawn(self._beacon_forever())
 
@@ -150,17 +156,20 @@ class Backplane:
         if self._layer is None:
             raise Unreachable(mailbox)
         call_id = f"{self.node}.{next(self._ids)}"
-        answer = self._calls[call_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._calls[call_id] = answer
         try:
-            await self._send_call(mailbox, Call(call_id, self.mailbox, kind, payload))
-            return await asyncio.wait_for(answer, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._send_call(mailbox, Call(call_id, self.mailbox, kind, payload))
+                return await answer
         except Exception as error:  # the layer's own errors differ; all mean the same
             raise Unreachable(mailbox) from error
         finally:
             del self._calls[call_id]
 
     async def _send_call(self, mailbox: str, call: Call) -> None:
-        await self._layer.send(mailbox, {"type": "commsite.call", "d": pack(call)})
+        async with asyncio.timeout(SEND_S):
+            await self._layer.send(mailbox, {"type": "commsite.call", "d": pack(call)})
 
     def _enqueue(self, shard: int, item: Envelope | Control) -> None:
         pending = self._pending.setdefault(shard, [])
@@ -195,14 +204,18 @@ class Backplane:
                 await self._publish(Packet(self.node, self.epoch, shard, first, items))
 
     async def _publish(self, packet: Packet) -> None:
-        await self._layer.group_send(
-            group_of(packet.shard), {"type": "commsite.packet", "d": pack(packet)}
-        )
+        message = {"type": "commsite.packet", "d": pack(packet)}
+        async with asyncio.timeout(SEND_S):
+            await self._layer.group_send(group_of(packet.shard), message)
         count("backplane_packets_sent_total")
 
     async def _beacon_forever(self) -> None:
         while True:
             await asyncio.sleep(BEACON_S)
+            if self._unanswered >= DEAF_BEACONS:
+                with contextlib.suppress(Exception):
+                    await self._reopen()
+            self._unanswered += 1
             packet = Packet(
                 self.node,
                 self.epoch,
@@ -213,6 +226,23 @@ class Backplane:
             )
             with contextlib.suppress(Exception):
                 await self._publish(packet)
+
+    async def _reopen(self) -> None:
+        """Makes the links to the layer anew: they may be dead without a word (a failover, a lost route)."""
+        flush = getattr(self._layer, "flush", None)
+        if flush is None or self._receiving is None:
+            return
+        logger.warning("backplane: hears nothing of itself; makes its links anew")
+        count("backplane_reopened_total")
+        async with asyncio.timeout(SEND_S):
+            await flush()
+        self._receiving.cancel()
+        await asyncio.gather(self._receiving, return_exceptions=True)
+        self._receiving = self._spawn(self._receive_forever())
+        await asyncio.sleep(0)  # the mailbox exists again
+        self._unanswered = 0
+        needed, self._confirmed = self._confirmed, set()
+        self.tend(needed)
 
     # -- in
 
@@ -279,6 +309,7 @@ class Backplane:
                 message = await self._layer.receive(self.mailbox)
             except Exception as error:
                 logger.warning("backplane: cannot receive: %s", error)
+                self._unanswered = DEAF_BEACONS  # the layer may hold the mailbox for open by now
                 await asyncio.sleep(RETRY_S)
                 continue
             try:
@@ -299,6 +330,7 @@ class Backplane:
                 arrived.set()
             return
         if packet.node == self.node:
+            self._unanswered = 0 if packet.heads is not None else self._unanswered
             return
         if packet.heads is not None:
             for shard, head in packet.heads.items():
@@ -343,12 +375,13 @@ class Backplane:
 
     # -- tasks
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.append(task)
         task.add_done_callback(
             lambda done: self._tasks.remove(done) if done in self._tasks else None
         )
+        return task
 
     async def _persist(self, attempt: Callable[[], Awaitable[str]]) -> str:
         while True:
@@ -357,19 +390,3 @@ class Backplane:
             except Exception as error:
                 logger.warning("backplane: cannot connect: %s", error)
                 await asyncio.sleep(RETRY_S)
-
-
-def publish_from_outside(items: list[tuple[int, Envelope | Control]], node: str) -> None:
-    """Publishes from a process with no event loop of ours (a management command): a node that lives for one message."""
-    from asgiref.sync import async_to_sync  # noqa: PLC0415  the server never comes here
-
-    layer = get_channel_layer()
-    if layer is None:
-        return
-
-    async def send() -> None:
-        for number, (shard, item) in enumerate(items, 1):
-            packet = Packet(node, number, shard, 1, [item])
-            await layer.group_send(group_of(shard), {"type": "commsite.packet", "d": pack(packet)})
-
-    async_to_sync(send)()

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from channels.layers import get_channel_layer
 from django.db import transaction
 
 from commsite.realtime.announcement import Announcement
-from commsite.realtime.backplane import publish_from_outside
 from commsite.realtime.envelope import Binary, encode_payload
 from commsite.realtime.hub import (
     ControlHandler,
@@ -21,7 +21,7 @@ from commsite.realtime.hub import (
     node_name,
     stop_handlers,
 )
-from commsite.realtime.packet import CONTROL, Control, Envelope
+from commsite.realtime.packet import CONTROL, Control, Envelope, Packet, group_of, pack
 from commsite.realtime.registry import delivery_of
 from commsite.realtime.topic import shard_of
 
@@ -55,6 +55,11 @@ def announce(  # noqa: PLR0913  one door, and each option is one word
 def announce_here(topic: str, event: str, payload: bytes) -> None:
     """Sends `event` to those who joined `topic` in this process only: each process tells its own. Event loop only."""
     hub.fanout.accept(Announcement(topic, event, payload, delivery_of(event)))
+
+
+def has_listeners(topic: str) -> bool:
+    """Whether anybody has joined `topic` in this process: else `announce_here` is for nobody. Event loop only."""
+    return topic in hub.fanout.topics
 
 
 def announce_on_commit(topic: str, event: str, payload: Mapping[str, Any], **options: Any) -> None:
@@ -103,7 +108,7 @@ def _on_loop(
 ) -> None:
     loop = hub.loop
     if loop is None or loop.is_closed():
-        publish_from_outside([outside()], f"{node_name()}.{threading.get_ident()}")
+        _publish_from_outside([outside()], f"{node_name()}.{threading.get_ident()}")
         return
     try:
         is_here = asyncio.get_running_loop() is loop
@@ -113,3 +118,19 @@ def _on_loop(
         here()
     else:
         loop.call_soon_threadsafe(here)
+
+
+def _publish_from_outside(items: list[tuple[int, Envelope | Control]], node: str) -> None:
+    """Publishes from a process with no event loop of ours (a management command): a node that lives for one message."""
+    from asgiref.sync import async_to_sync  # noqa: PLC0415  the server never comes here
+
+    layer = get_channel_layer()
+    if layer is None:
+        return
+
+    async def send() -> None:
+        for number, (shard, item) in enumerate(items, 1):
+            packet = Packet(node, number, shard, 1, [item])
+            await layer.group_send(group_of(shard), {"type": "commsite.packet", "d": pack(packet)})
+
+    async_to_sync(send)()

@@ -5,12 +5,17 @@ function of the replica's history: the entries made in it that lived at its end,
 away. Whatever else lies in the stretch is dead, and needs no word. A full state is the delta from 0.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from presence.tracker.replica import Replica
+
+OVERHEAD_BYTES = 40
+"""Of an entry on the wire: its ref, its number and the lengths of its texts."""
+NUMBER_BYTES = 9
+"""Of a removal at most."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -24,6 +29,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: str
     meta: bytes
     ref: str
+
+    @property
+    def cost(self) -> int:
+        """About how many bytes it takes on the wire, or a little more."""
+        return len(self.topic) + len(self.key) + len(self.id) + len(self.meta) + OVERHEAD_BYTES
 
 
 class Change(NamedTuple):
@@ -55,6 +65,26 @@ class Delta(msgspec.Struct, array_like=True):
     def copy(self) -> "Delta":
         """One that may be changed without changing this one."""
         return Delta(self.replica, self.start, self.end, dict(self.entries), set(self.removed))
+
+    def parts(self, most_bytes: int) -> Iterator["Delta"]:
+        """This delta in pieces of about so many bytes, at least one: together they hold what it holds.
+
+        A piece has the whole stretch's start and end. It cannot be cut by events: what a shorter stretch did is not
+        known any more, only what of it lived at the end.
+        """
+        part, size = Delta(self.replica, self.start, self.end, {}, set()), 0
+        for counter, entry in self.entries.items():
+            if size and size + entry.cost > most_bytes:
+                yield part
+                part, size = Delta(self.replica, self.start, self.end, {}, set()), 0
+            part.entries[counter] = entry
+            size += entry.cost
+        removed = sorted(self.removed)
+        step = max(1, most_bytes // NUMBER_BYTES)
+        part.removed.update(removed[:step])
+        yield part
+        for at in range(step, len(removed), step):
+            yield Delta(self.replica, self.start, self.end, {}, set(removed[at : at + step]))
 
     def touches(self, later: "Delta") -> bool:
         """True when `later` begins within this stretch or right after it, and goes on beyond it."""

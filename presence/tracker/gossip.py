@@ -28,11 +28,17 @@ class TransferRequest(msgspec.Struct, array_like=True, tag="request"):
 
 
 class TransferAnswer(msgspec.Struct, array_like=True, tag="answer"):
-    """To one: this is what you asked for, one replica's worth of it."""
+    """To one: this is what you asked for, one replica's worth of it, or a part of that.
+
+    The parts of an answer have one stretch between them; each holds some of its entries and removals. They mean
+    something only together.
+    """
 
     sender: Replica
     to: Replica
     delta: Delta
+    number: int = 0
+    of: int = 1
 
 
 class Goodbye(msgspec.Struct, array_like=True, tag="goodbye"):

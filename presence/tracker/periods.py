@@ -30,6 +30,11 @@ class Periods(msgspec.Struct, frozen=True, kw_only=True):
         """A transfer that was asked for and has not come after this time is asked for again."""
         return self.broadcast_s / 2
 
+    @property
+    def patience_s(self) -> float:
+        """The longest that a leave waits because something else is missing: longer than any transfer that comes."""
+        return self.down_s / 2
+
 
 def problems(periods: Periods) -> list[str]:
     """Everything that is wrong with these times, one sentence each; empty when they fit. For a system check."""

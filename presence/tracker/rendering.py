@@ -5,7 +5,7 @@ diff) are put in front of what it holds. Diffs are tolerant of repetition: a joi
 a leave of one that is not there does nothing; so a state may be taken while a diff waits.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -48,24 +48,78 @@ def diff_payload(diff: TopicDiff) -> bytes:
     return b'{"joins":' + joins + b',"leaves":' + presences(diff.leaves.values()) + b"}"
 
 
-def state_parts(entries: Iterable[Entry], most_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """(event, payload) of a whole list: one `presence_state`, and the rest as joins, each below `most_bytes`."""
-    part: list[Entry] = []
-    size, is_first = 0, True
+def diff_parts(diff: TopicDiff, most_bytes: int) -> Iterator[bytes]:
+    """The payloads of a diff, each of about so many bytes at most. An update stays in one piece."""
+    if _cost(diff.joins.values()) + _cost(diff.leaves.values()) <= most_bytes:
+        yield diff_payload(diff)
+        return
+    left = {(entry.key, entry.id): ref for ref, entry in diff.leaves.items()}
+    leaves = dict(diff.leaves)
+    part, size = TopicDiff(), 0
+    for ref, entry in diff.joins.items():
+        part.joins[ref] = entry
+        size += entry.cost
+        old = leaves.pop(left.get((entry.key, entry.id), ""), None)
+        if old is not None:
+            part.leaves[old.ref] = old
+            size += old.cost
+        if size >= most_bytes:
+            yield diff_payload(part)
+            part, size = TopicDiff(), 0
+    for ref, entry in leaves.items():
+        part.leaves[ref] = entry
+        size += entry.cost
+        if size >= most_bytes:
+            yield diff_payload(part)
+            part, size = TopicDiff(), 0
+    if size:
+        yield diff_payload(part)
+
+
+def state_parts(
+    read: Callable[[], Iterable[Entry]], read_key: Callable[[str], Iterable[Entry]], most_bytes: int
+) -> Iterator[tuple[str, bytes]]:
+    """(event, payload) of a whole list: one `presence_state`; of a long one joins, and then a state that names all.
+
+    Each part of the joins is about so many bytes at most and is read when it is asked for, so that it may be sent as
+    fast as it is taken. The state comes last: a client that comes back holds the joins until then, and to one that
+    got a part of the list as the state everybody else would seem to leave. Its metas are bare refs, which the joins
+    fill.
+    """
+    entries = list(read())
+    if _cost(entries) <= most_bytes:
+        yield STATE, presences(entries)
+        return
+    for keys in _chunks(entries, most_bytes):
+        body = presences(entry for key in keys for entry in read_key(key))
+        yield DIFF, b'{"joins":' + body + b',"leaves":{}}'
+    yield STATE, _refs(read())
+
+
+def _cost(entries: Iterable[Entry]) -> int:
+    return sum(entry.cost for entry in entries)
+
+
+def _chunks(entries: Iterable[Entry], most_bytes: int) -> Iterator[list[str]]:
+    """The keys, in groups of about so many bytes."""
+    costs: dict[str, int] = {}
     for entry in entries:
-        cost = len(entry.meta) + len(entry.key) + 64
-        if part and size + cost > most_bytes:
-            yield _part(part, is_first=is_first)
-            part, size, is_first = [], 0, False
-        part.append(entry)
+        costs[entry.key] = costs.get(entry.key, 0) + entry.cost
+    keys: list[str] = []
+    size = 0
+    for key, cost in costs.items():
+        if keys and size + cost > most_bytes:
+            yield keys
+            keys, size = [], 0
+        keys.append(key)
         size += cost
-    if part or is_first:
-        yield _part(part, is_first=is_first)
+    yield keys
 
 
-def _part(entries: list[Entry], *, is_first: bool) -> tuple[str, bytes]:
-    body = presences(entries)
-    return (STATE, body) if is_first else (DIFF, b'{"joins":' + body + b',"leaves":{}}')
+def _refs(entries: Iterable[Entry]) -> bytes:
+    """The map of these entries with nothing but their refs."""
+    bare = (Entry(entry.topic, entry.key, entry.id, b"{}", entry.ref) for entry in entries)
+    return presences(bare)
 
 
 class Collector:

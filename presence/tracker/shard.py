@@ -25,8 +25,8 @@ class Link(Protocol):
     def to_all(self, gossip: bytes) -> None:
         """To every other process."""
 
-    def ask(self, address: str, gossip: bytes) -> Awaitable[list[bytes]]:
-        """To one, and its answers. Raises when there is none in time."""
+    def tell(self, address: str, gossip: bytes) -> Awaitable[None]:
+        """To one. Returns when it has been taken; raises when it was not in time."""
 
     def spawn(self, work: Any) -> None:
         """Runs a coroutine."""
@@ -48,6 +48,7 @@ class Shard:
         self._link = link
         self._on_diff = on_diff
         self._addresses: dict[Replica, str] = {}
+        self._answering: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._plan()
 
@@ -90,12 +91,21 @@ class Shard:
             self._addresses.pop(message.sender, None)
         self._take(message)
 
-    def answer(self, data: bytes) -> list[bytes]:
-        """Takes a request that was meant for this one; returns the answers."""
-        outcome = self.tracker.on_message(self._loop.time(), decode(data))
-        self._show(outcome.diff)
-        self._plan()
-        return [encode(message) for message in outcome.messages]
+    def receive_own(self, address: str, data: bytes) -> None:
+        """Takes what a replica at `address` told this one alone: a request, or a part of an answer.
+
+        Answers go back in a task, each part when the one before has been taken: no more is on its way than the other
+        can work off, and nobody waits for long behind it. Who asks again meanwhile gets no second one.
+        """
+        message = decode(data)
+        if isinstance(message, TransferRequest):
+            if address in self._answering:
+                return
+            outcome = self.tracker.on_message(self._loop.time(), message)
+            self._answering.add(address)
+            self._link.spawn(self._answer(address, outcome.messages))
+        else:
+            self._take(message)
 
     def stop(self, linger_s: float) -> None:
         """Says goodbye and ends: the others show what is here for `linger_s` more."""
@@ -129,11 +139,14 @@ class Shard:
             if not isinstance(message, TransferRequest):
                 self._link.to_all(encode(message))
             elif message.to in self._addresses:
-                self._link.spawn(self._ask(self._addresses[message.to], encode(message)))
+                self._link.spawn(self._link.tell(self._addresses[message.to], encode(message)))
 
-    async def _ask(self, address: str, request: bytes) -> None:
-        for answer in await self._link.ask(address, request):
-            self._take(decode(answer))
+    async def _answer(self, address: str, parts: Iterable[Gossip]) -> None:
+        try:
+            for part in parts:
+                await self._link.tell(address, encode(part))
+        finally:
+            self._answering.discard(address)
 
     def _plan(self) -> None:
         wake_at = self.tracker.wake_at

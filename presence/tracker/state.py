@@ -155,11 +155,11 @@ class State:
 
     def answer(self, replica: Replica, counter: int) -> Delta | None:
         """What brings one who knows `replica` up to `counter` up to date: the smallest generation that covers, else
-        the whole. None when we have nothing newer that was broadcast."""
+        the whole. None when we have nothing newer that was broadcast. It goes on changing here: copy what is kept."""
         part = self._parts.get(replica)
         if part is None or counter >= self.version(replica):
             return None
-        return (part.generations.covering(counter) or part.whole).copy()
+        return part.generations.covering(counter) or part.whole
 
     def version(self, replica: Replica) -> int:
         """Up to which event the replica is known, without a gap. Of the own ones: up to the last flush."""

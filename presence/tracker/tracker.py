@@ -8,9 +8,11 @@ what the others hold within two broadcast periods.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from presence.tracker.assembly import Assembly
 from presence.tracker.clock import Clock, ahead
 from presence.tracker.delta import Change, Delta, Entry
 from presence.tracker.diff import Diff
+from presence.tracker.farewells import Farewells
 from presence.tracker.gossip import (
     Goodbye,
     Gossip,
@@ -24,6 +26,9 @@ from presence.tracker.periods import Periods
 from presence.tracker.replica import Peer, Replica
 from presence.tracker.roster import Roster
 from presence.tracker.state import SIZES, Replace, State
+
+PART_BYTES = 256 * 1024
+"""A transfer goes in parts of about so much: what is larger holds up what comes behind it, here and on the way."""
 
 
 class Outcome(NamedTuple):
@@ -56,13 +61,17 @@ class Tracker:
         random: Callable[[], float],
         periods: Periods | None = None,
         sizes: Iterable[int] = SIZES,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self.replica = replica
         self.periods = periods or Periods()
         self.roster = Roster()
+        self._farewells = Farewells(self.roster)
         self._random = random
         self._state = State(replica, sizes)
         self._peers = Peers(replica, self.periods)
+        self._part_bytes = part_bytes
+        self._assembly = Assembly()
         self._number = 0
         self._silent = self.periods.max_silent_periods
         self._broadcast_at = now + self._jitter_s()
@@ -122,7 +131,8 @@ class Tracker:
         """When `on_tick` is to be called next. Look again after every call."""
         if self._has_stopped:
             return float("inf")
-        return min(self._broadcast_at, self._ask_at, self._peers.next_deadline)
+        deadlines = (self._peers.next_deadline, self._farewells.next_deadline)
+        return min(self._broadcast_at, self._ask_at, *deadlines)
 
     def on_tick(self, now: float) -> Outcome:
         """Does what is due: finds who is down, sends the heartbeat with what happened, asks for what is missing."""
@@ -137,6 +147,7 @@ class Tracker:
             else:
                 peer.is_up = False
                 self._hide(peer, diff)
+        self._end_farewells(now, diff)
         return Outcome(diff, [*self._broadcast(now), *self._ask(now)])
 
     def hasten(self, now: float) -> None:
@@ -156,6 +167,8 @@ class Tracker:
         if now < self._broadcast_at:
             return ()
         self._broadcast_at = now + self.periods.broadcast_s
+        if self._assembly and not self._is_behind:
+            self._assembly.clear()
         self._silent += 1
         delta = self._state.flush()
         if delta is None and self._silent < self.periods.max_silent_periods:
@@ -214,9 +227,10 @@ class Tracker:
             case TransferRequest():
                 answers.extend(self._on_request(message))
             case TransferAnswer():
-                self._on_answer(message, diff)
+                self._on_answer(now, message, diff)
             case Goodbye():
                 self._on_goodbye(now, message, diff)
+        self._end_farewells(now, diff)
         return Outcome(diff, answers)
 
     def _on_heartbeat(self, now: float, heartbeat: Heartbeat, diff: Diff) -> None:
@@ -229,7 +243,7 @@ class Tracker:
             peer.clock = dict(heartbeat.clock)
             if peer.hear(now, counter):
                 self.hasten(now)
-        self._merge(peer, heartbeat.delta, diff)
+        self._merge(now, peer, heartbeat.delta, diff)
         self._plan_asking(peer.clock, now)
 
     def _meet(self, now: float, sender: Replica, counter: int, diff: Diff) -> Peer | None:
@@ -243,28 +257,34 @@ class Tracker:
         return self._peers.meet(sender, now, counter)
 
     def _on_request(self, request: TransferRequest) -> Iterator[Gossip]:
-        """One answer for each replica of which we know more; never the asker's own, which it alone writes."""
+        """The parts of one answer for each replica of which we know more; never the asker's own."""
         for replica, counter in request.clock.items():
             if replica == request.sender:
                 continue
             if replica == self.replica or replica in self._peers:
                 delta = self._state.answer(replica, counter)
-                if delta is not None:
-                    yield TransferAnswer(self.replica, request.sender, delta)
+                parts = () if delta is None else tuple(delta.parts(self._part_bytes))
+                for number, part in enumerate(parts):
+                    yield TransferAnswer(self.replica, request.sender, part, number, len(parts))
 
-    def _on_answer(self, answer: TransferAnswer, diff: Diff) -> None:
+    def _on_answer(self, now: float, answer: TransferAnswer, diff: Diff) -> None:
         peer = self._peers.get(answer.delta.replica)
-        if peer is not None:
+        if peer is None:
+            return
+        delta = self._assembly.add(answer)
+        if delta is None:
+            peer.asked_at = now  # the rest is on its way
+        else:
             peer.asked_at = float("-inf")
             peer.tries = 0
-            self._merge(peer, answer.delta, diff)
+            self._merge(now, peer, delta, diff)
 
     def _on_goodbye(self, now: float, goodbye: Goodbye, diff: Diff) -> None:
         self._peers.depart(goodbye.sender, now)
         peer = self._peers.get(goodbye.sender)
         if peer is None:
             return
-        self._merge(peer, goodbye.delta, diff)
+        self._merge(now, peer, goodbye.delta, diff)
         linger_s = min(goodbye.linger_s, self.periods.down_s)
         if linger_s > 0 and peer.is_up:
             peer.leaves_at = peer.leaves_at or now + linger_s
@@ -273,18 +293,28 @@ class Tracker:
 
     # ---- What readers see ----------------------------------------------------------------------------
 
-    def _merge(self, peer: Peer, delta: Delta | None, diff: Diff) -> None:
+    def _merge(self, now: float, peer: Peer, delta: Delta | None, diff: Diff) -> None:
         """Takes events of a peer, and shows the peer once it has caught up."""
         if delta is not None and delta.replica == peer.replica:
             change = self._state.merge(delta)
             if peer.is_shown:
-                self.roster.apply(change)
-                diff.apply(change)
+                is_half = bool(change.leaves) and self._is_behind
+                until = now + self.periods.patience_s if is_half else None
+                diff.apply(self._farewells.apply(change, until))
         if peer.is_up and not peer.is_shown and self._state.version(peer.replica) >= peer.target:
             peer.is_shown = True
             entries = self._state.entries(peer.replica)
-            self.roster.show(entries)
-            diff.join(entries)
+            diff.apply(self._farewells.apply(Change(entries, []), None))
+
+    @property
+    def _is_behind(self) -> bool:
+        """True while somebody is known to know more."""
+        return bool(self._peers.sources(self._known()))
+
+    def _end_farewells(self, now: float, diff: Diff) -> None:
+        """Once nothing is missing any more, those who were held back are gone indeed."""
+        if self._farewells:
+            diff.leave(self._farewells.release(now if self._is_behind else None))
 
     def _hide(self, peer: Peer, diff: Diff) -> None:
         if peer.is_shown:
@@ -297,6 +327,7 @@ class Tracker:
         """Ends a replica for good: no trace of it stays (phoenix_pubsub issue 179)."""
         self._hide(peer, diff)
         self._state.forget(peer.replica)
+        self._assembly.forget(peer.replica)
         self._peers.remove(peer.replica)
 
     def _show(self, change: Change) -> Diff:

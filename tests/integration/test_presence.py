@@ -111,13 +111,17 @@ class Visitor:
             await self.come()
 
 
-def people(site: Site) -> list[tuple[str, str]]:
+def people(site: Site, count: int = CLIENTS) -> list[tuple[str, str]]:
     """(user id, access token) of people made for this test."""
     printed = manage(
-        "shell", "-c", MAKE_PEOPLE.format(count=CLIENTS), DATABASE_URL=site.database_url
+        "shell",
+        "-c",
+        MAKE_PEOPLE.format(count=count),
+        DATABASE_URL=site.database_url,
+        COMMSITE_ACCESS_LIFETIME_S="7200",
     )
     rows = [line.split() for line in printed.splitlines() if line.startswith("VISITOR")]
-    assert len(rows) == CLIENTS
+    assert len(rows) == count
     return [(user, access) for _, user, access in rows]
 
 

@@ -21,6 +21,11 @@ class PhoenixPresence:
         self.count: int | None = None
         self.left: list[str] = []
         self._waiting: list[dict[str, State]] = []
+        self._is_synced = False
+
+    def rejoin(self) -> None:
+        """The channel has joined again: diffs wait for its state, what was known stays until then."""
+        self._is_synced = False
 
     def take(self, messages: Iterable[Message]) -> PhoenixPresence:
         for message in messages:
@@ -35,11 +40,12 @@ class PhoenixPresence:
             for diff in self._waiting:
                 self._apply(diff)
             self._waiting = []
+            self._is_synced = True
         elif event == "presence_counts":
             self.count = payload["count"]
         elif event == "presence_diff":
             assert set(payload) == {"joins", "leaves"}
-            if self.state is None:
+            if not self._is_synced:
                 self._waiting.append(payload)
             else:
                 self._apply(payload)

@@ -17,6 +17,8 @@ class MemoryLayer:
         self.is_down = False
         self.is_hanging = False
         self.lose_next = 0
+        self.dead: set[str] = set()
+        """Mailboxes whose link is dead without a word: nothing arrives until it is made anew."""
         self.sent = 0
         self._names = itertools.count(1)
 
@@ -33,11 +35,20 @@ class MemoryLayer:
         return name
 
     async def receive(self, mailbox: str) -> dict[str, Any]:
-        return await self.mailboxes[mailbox].get()
+        return await self.mailboxes.setdefault(mailbox, asyncio.Queue()).get()
+
+    async def flush(self) -> None:
+        await self._work()
+        for mailbox in self.dead:
+            del self.mailboxes[mailbox]
+            for members in self.groups.values():
+                members.discard(mailbox)
+        self.dead.clear()
 
     async def send(self, mailbox: str, message: dict[str, Any]) -> None:
         await self._work()
-        self.mailboxes[mailbox].put_nowait(message)
+        if mailbox not in self.dead:
+            self.mailboxes[mailbox].put_nowait(message)
 
     async def group_add(self, group: str, mailbox: str) -> None:
         await self._work()
@@ -53,5 +64,5 @@ class MemoryLayer:
         if self.lose_next:
             self.lose_next -= 1
             return
-        for mailbox in self.groups[group]:
+        for mailbox in self.groups[group] - self.dead:
             self.mailboxes[mailbox].put_nowait(message)

@@ -336,3 +336,57 @@ async def test_a_process_that_is_alone_sends_nothing(hub: Hub) -> None:
     assert hub.backplane._pending == {}
     with pytest.raises(Unreachable):
         await hub.backplane.call("elsewhere", "x", {}, 1)
+
+
+async def test_a_link_that_is_dead_without_a_word_is_made_anew(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await two_in(hubs, "room:1")
+    mailbox = hubs[1].backplane.mailbox
+    layer.dead.add(mailbox)
+    tell(first, "room:1", 1)
+    await settle()
+    assert second.of("room:1") == []
+
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.0)
+    beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
+    group = group_of(shard_of("room:1"))
+    await condition(lambda: not layer.dead and mailbox in layer.groups[group])
+    await condition(lambda: hubs[1].is_subscribed("room:1"))
+    beacons.cancel()
+
+    tell(first, "room:1", 2)
+    await second.until(told(2))
+    with pytest.raises(
+        Unreachable
+    ):  # calls reach the same mailbox as before: it answers, in the negative
+        await hubs[0].backplane.call(mailbox, "unknown", {}, 0.05)
+    assert hubs[1].backplane._unanswered < backplane_module.DEAF_BEACONS
+
+
+async def test_a_link_that_cannot_be_made_anew_is_tried_again(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = hubs[1].backplane.mailbox
+    layer.dead.add(mailbox)
+    layer.is_down = True
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.0)
+    beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
+    await condition(lambda: hubs[1].backplane._unanswered > backplane_module.DEAF_BEACONS + 1)
+    layer.is_down = False
+    await condition(lambda: mailbox in layer.groups[group_of(CONTROL)])
+    beacons.cancel()
+
+
+async def test_what_the_layer_does_not_take_holds_up_nothing_for_ever(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backplane_module, "SEND_S", 0.01)
+    first, second = await two_in(hubs, "room:1")
+    layer.is_hanging = True
+    tell(first, "room:1", 1)
+    with pytest.raises(Unreachable):
+        await hubs[0].backplane.call(hubs[1].backplane.mailbox, "unknown", {}, 5.0)
+    layer.is_hanging = False
+    tell(first, "room:1", 2)
+    await second.until(told(2))

@@ -30,8 +30,10 @@ class Cluster:
         periods: Periods = PERIODS,
         skews: Iterable[float] = (),
         sizes: Iterable[int] = (2, 5, 12),
+        part_bytes: int = 150,
     ) -> None:
         self.periods = periods
+        self.part_bytes = part_bytes
         self.sizes = tuple(sizes)
         self.now = 1_000.0
         self.started = 0
@@ -60,6 +62,7 @@ class Cluster:
             random=self.random.random,
             periods=self.periods,
             sizes=self.sizes,
+            part_bytes=self.part_bytes,
         )
         self.shown[name] = {}
         self.truth[name] = {}

@@ -142,3 +142,36 @@ def test_a_delta_above_every_size_leaves_no_generation() -> None:
 
     assert generations.sizes() == [0, 0]
     assert generations.covering(0) is None
+
+
+@given(histories, st.integers(1, 400), st.data())
+def test_the_parts_of_a_delta_are_small_and_hold_together_what_it_holds(
+    history: History, most_bytes: int, data: st.DataObject
+) -> None:
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, history.length)] * 2)))
+    delta = history.delta(start, end)
+
+    parts = list(delta.parts(most_bytes))
+
+    whole = Delta(A, start, end, {}, set())
+    for part in parts:
+        assert (part.replica, part.start, part.end) == (A, start, end)
+        assert not whole.entries.keys() & part.entries.keys()
+        assert not whole.removed & part.removed
+        whole.entries |= part.entries
+        whole.removed |= part.removed
+        assert (
+            len(part.entries) <= 1 or sum(one.cost for one in part.entries.values()) <= most_bytes
+        )
+        assert len(part.removed) <= max(1, most_bytes // 9)
+    assert whole == delta
+    assert parts
+
+
+def test_a_part_is_a_copy_that_later_events_do_not_change() -> None:
+    delta = History([(True, None), (True, None)]).delta(0, 1)
+    (part,) = delta.parts(1_000)
+
+    delta.extend(Delta(A, 1, 2, {2: entry(2)}, set()))
+
+    assert list(part.entries) == [1]

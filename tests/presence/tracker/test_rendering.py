@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from presence.tracker.delta import Entry
-from presence.tracker.diff import Diff
+from presence.tracker.diff import Diff, TopicDiff
 from presence.tracker.rendering import (
     DIFF,
     STATE,
     Collector,
+    diff_parts,
     diff_payload,
     meta_of,
     presences,
@@ -22,6 +25,9 @@ from presence.tracker.rendering import (
 from presence.tracker.replica import Replica
 from presence.tracker.tracker import Tracker
 from tests.presence.phoenix_presence import PhoenixPresence, refs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOPIC = "presence:lobby"
 
@@ -45,21 +51,68 @@ def test_the_entries_of_one_key_are_its_metas() -> None:
     assert {key: len(person["metas"]) for key, person in both.items()} == {"7": 2, 'quo"te': 1}
 
 
-def test_a_large_state_goes_in_parts_that_add_up_to_it() -> None:
-    entries = [entry(number, b'{"x":"%s"}' % (b"y" * 200), f"{number % 7}") for number in range(50)]
+def crowd(number: int, refs_from: int = 0) -> list[Entry]:
+    meta = b'{"x":"%s"}' % (b"y" * 200)
+    return [entry(refs_from + each, meta, f"{each % 7}") for each in range(number)]
 
-    parts = list(state_parts(entries, 2_000))
+
+def told_parts(entries: list[Entry], most_bytes: int) -> list[tuple[str, bytes]]:
+    def read_key(key: str) -> list[Entry]:
+        return [each for each in entries if each.key == key]
+
+    return list(state_parts(lambda: entries, read_key, most_bytes))
+
+
+def test_a_large_state_goes_in_parts_that_add_up_to_it() -> None:
+    entries = sorted(crowd(50), key=lambda each: each.key)
+
+    parts = told_parts(entries, 3_000)
 
     view = PhoenixPresence()
     for event, payload in parts:
         view.on(event, json.loads(payload))
-    assert [event for event, _ in parts] == [STATE] + [DIFF] * (len(parts) - 1)
-    assert max(len(payload) for _, payload in parts) <= 2_200
-    assert refs(view.state) == refs(json.loads(presences(entries)))
+    assert [event for event, _ in parts] == [DIFF] * (len(parts) - 1) + [STATE]
+    assert len(parts) > 5
+    assert max(len(payload) for _, payload in parts) <= 3_000
+    assert view.state == json.loads(presences(entries))
+
+
+def test_nobody_seems_to_leave_for_one_who_comes_back_and_is_told_a_large_state() -> None:
+    entries = crowd(50)
+    view = PhoenixPresence()
+    view.on(STATE, json.loads(presences(entries)))
+
+    view.rejoin()
+    for event, payload in told_parts(crowd(50, refs_from=25), 3_000):
+        view.on(event, json.loads(payload))
+
+    assert view.left == []
+    assert view.state == json.loads(presences(crowd(50, refs_from=25)))
+
+
+@pytest.mark.parametrize("most_bytes", [300, 1_000, 100_000])
+def test_a_large_diff_goes_in_parts_that_add_up_to_it(most_bytes: int) -> None:
+    meta = b'{"x":"%s"}' % (b"y" * 200)
+    gone = {f"ref{number}": entry(number, meta, f"{number}") for number in range(20)}
+    updated = {
+        f"new{number}": Entry(TOPIC, f"{number}", f"id{number}", meta, f"new{number}")
+        for number in range(15, 30)
+    }
+
+    payloads = list(diff_parts(TopicDiff(updated, gone), most_bytes))
+
+    view = PhoenixPresence()
+    view.on(STATE, json.loads(presences(gone.values())))
+    for payload in payloads:
+        view.on(DIFF, json.loads(payload))
+    assert refs(view.state) == {f"{number}": {f"new{number}"} for number in range(15, 30)}
+    assert view.left == [f"{number}" for number in range(15)]
+    assert max(map(len, payloads)) <= most_bytes + 700
+    assert (len(payloads) == 1) == (most_bytes == 100_000)
 
 
 def test_an_empty_topic_has_a_state_too() -> None:
-    assert list(state_parts([], 1_000)) == [(STATE, b"{}")]
+    assert told_parts([], 1_000) == [(STATE, b"{}")]
 
 
 def test_a_join_and_its_leave_are_told_apart() -> None:
@@ -76,7 +129,10 @@ def test_a_join_and_its_leave_are_told_apart() -> None:
 
 Step = tuple[str, str]
 steps = st.lists(
-    st.tuples(st.sampled_from(["track", "untrack", "tell", "newcomer"]), st.sampled_from("abc")),
+    st.tuples(
+        st.sampled_from(["track", "untrack", "tell", "newcomer", "next part"]),
+        st.sampled_from("abc"),
+    ),
     max_size=40,
 )
 
@@ -88,6 +144,7 @@ class Room:
         self.tracker = Tracker(Replica("one", 1), 0.0, random=lambda: 0.5)
         self.collector = Collector()
         self.views: list[PhoenixPresence] = []
+        self.parts: list[tuple[PhoenixPresence, Iterator[tuple[str, bytes]]]] = []
 
     def tell(self, topics: dict[str, Any]) -> None:
         for change in topics.values():
@@ -95,15 +152,27 @@ class Room:
                 view.on(DIFF, json.loads(diff_payload(change)))
 
     def welcome(self) -> None:
-        self.views.append(PhoenixPresence())
-        for event, payload in state_parts(self.tracker.list(TOPIC), 100):
-            self.views[-1].on(event, json.loads(payload))
+        """A client comes, to whom the parts of the state are told one by one while other things happen."""
+        view = PhoenixPresence()
+        parts = state_parts(
+            lambda: self.tracker.list(TOPIC), lambda key: self.tracker.get_by_key(TOPIC, key), 100
+        )
+        self.views.append(view)
+        self.parts.append((view, parts))
+        self.tell_next_part()
+
+    def tell_next_part(self) -> None:
+        for view, parts in self.parts:
+            for event, payload in itertools.islice(parts, 1):
+                view.on(event, json.loads(payload))
 
     def step(self, verb: str, key: str) -> None:
         if verb == "tell":
             self.tell(self.collector.take())
         elif verb == "newcomer":
             self.welcome()
+        elif verb == "next part":
+            self.tell_next_part()
         else:
             self.tell(self.collector.add(self.change(verb, key)))
 
@@ -121,6 +190,8 @@ def test_whoever_came_when_shows_what_a_fresh_list_shows(steps: list[Step]) -> N
 
     for verb, key in steps:
         room.step(verb, key)
+    for _ in "abc?":
+        room.tell_next_part()
     room.step("tell", "")
 
     fresh = refs(json.loads(presences(room.tracker.list(TOPIC))))

@@ -1,0 +1,125 @@
+"""Leaves that wait: who moves while something is missing is never seen to go."""
+
+from __future__ import annotations
+
+import pytest
+
+from presence.tracker.delta import Change, Entry
+from presence.tracker.farewells import Farewells
+from presence.tracker.gossip import Heartbeat, TransferRequest
+from presence.tracker.roster import Roster
+from tests.presence.tracker.cluster import PERIODS, TOPIC, Cluster
+
+
+def entry(ref: str, key: str = "ada") -> Entry:
+    return Entry(TOPIC, key, "tab", b"{}", ref)
+
+
+@pytest.fixture
+def roster() -> Roster:
+    roster = Roster()
+    roster.show([entry("1"), entry("2"), entry("3", "grace")])
+    return roster
+
+
+def test_nothing_waits_while_nothing_is_missing(roster: Roster) -> None:
+    farewells = Farewells(roster)
+    change = Change([entry("4")], [entry("1"), entry("2"), entry("3", "grace")])
+
+    assert farewells.apply(change, None) == change
+    assert [one.ref for one in roster.list(TOPIC)] == ["4"]
+    assert not farewells
+
+
+def test_only_the_last_entry_of_a_person_waits(roster: Roster) -> None:
+    farewells = Farewells(roster)
+
+    shown = farewells.apply(Change([], [entry("1"), entry("2"), entry("3", "grace")]), 9.0)
+
+    assert shown == ([], [entry("1")])
+    assert {one.ref for one in roster.list(TOPIC)} == {"2", "3"}
+    assert farewells.next_deadline == 9.0
+
+
+def test_a_join_takes_the_place_of_the_one_who_waits(roster: Roster) -> None:
+    farewells = Farewells(roster)
+    farewells.apply(Change([], [entry("3", "grace")]), 9.0)
+
+    shown = farewells.apply(Change([entry("5", "grace")], []), 9.0)
+
+    assert shown == ([entry("5", "grace")], [entry("3", "grace")])
+    assert not farewells
+
+
+def test_those_whose_time_is_over_go_and_in_the_end_all(roster: Roster) -> None:
+    farewells = Farewells(roster)
+    farewells.apply(Change([], [entry("3", "grace")]), 9.0)
+    farewells.apply(Change([], [entry("1"), entry("2")]), 10.0)
+
+    assert farewells.release(9.5) == [entry("3", "grace")]
+    assert farewells.next_deadline == 10.0
+    assert farewells.release() == [entry("2")]
+    assert len(roster) == 0
+    assert farewells.next_deadline == float("inf")
+
+
+def test_who_moved_while_nothing_was_heard_is_not_seen_to_leave() -> None:
+    cluster = Cluster("a", "b", "c")
+    cluster.track("a", "ada")
+    cluster.periods_pass(2)
+    cluster.split("ab", "c")
+    cluster.track("b", "ada")
+    cluster.periods_pass(1)
+    cluster.untrack("a", "ada")
+    cluster.periods_pass(1)
+    cluster.diffs["c"].clear()
+    a, b, c = (cluster.trackers[name] for name in "abc")
+
+    request = TransferRequest(c.replica, a.replica, {a.replica: c.clock()[a.replica]})
+    c.on_message(cluster.now, Heartbeat(a.replica, 1_000, a.clock()))
+    for answer in a.on_message(cluster.now, request).messages:
+        cluster._take("c", c.on_message(cluster.now, answer))  # of the leave it hears first
+    assert cluster.seen("c") == {"ada"}
+    assert cluster.diffs["c"] == []
+
+    cluster.heal()
+    cluster.periods_pass(1.5)
+
+    assert [entry.ref for entry in c.list(TOPIC)] == [entry.ref for entry in b.list(TOPIC)]
+    (diff,) = cluster.diffs["c"]
+    assert len(diff.topics[TOPIC].joins) == len(diff.topics[TOPIC].leaves) == 1
+
+
+def test_who_left_is_gone_as_soon_as_nothing_is_missing_any_more() -> None:
+    cluster = Cluster("a", "b", "c")
+    cluster.track("a", "ada")
+    cluster.track("b", "grace")
+    cluster.periods_pass(2)
+    cluster.split("ab", "c")
+    cluster.untrack("a", "ada")
+    cluster.track("b", "linus")
+    cluster.periods_pass(1)
+    cluster.heal()
+
+    cluster.periods_pass(2)
+
+    assert cluster.seen("c") == {"grace", "linus"}
+
+
+def test_a_leave_waits_no_longer_than_patience_when_the_rest_never_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster("a", "b", "c")
+    cluster.track("a", "ada")
+    cluster.periods_pass(2)
+    cluster.cut = {("b", "c"), ("c", "b")}
+    cluster.track("b", "grace")
+    cluster.untrack("a", "ada")
+    b, c = cluster.trackers["b"], cluster.trackers["c"]
+    monkeypatch.setattr(c, "_source", lambda peer, sources: b.replica)  # who does not hear it
+
+    cluster.periods_pass(1.5)
+    assert cluster.seen("c") == {"ada"}
+    cluster.run(PERIODS.patience_s)
+
+    assert cluster.seen("c") == set()
