@@ -29,10 +29,11 @@ from conversation.models import (
     MessageRevision,
     Reaction,
 )
-from conversation.queries import find, with_root
+from conversation.queries import with_root
 from conversation.schema import EditMessage, NameMessage, SendMessage, person_shape
 from conversation.time_ordered import time_ordered_id
 
+find = queries.find
 ASSISTANT_NAME = "assistant"
 RUNNING = frozenset(("queued", "running"))
 

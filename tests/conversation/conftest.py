@@ -5,20 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import transaction
 
+from commsite.realtime.hub import hub
 from conversation import actions, facts
+from conversation.consumers import ConversationConsumer
 from conversation.models import Conversation
 from conversation.schema import CreateConversation, SendMessage
+from tests.support import in_process
 from tests.support.convergence import Told
+from tests.support.phoenix_client import PRESENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from uuid import UUID
 
     from conversation.message_shape import MessageShape
+    from tests.support.phoenix_client import PhoenixClient
+
+    Enter = Callable[..., Awaitable[PhoenixClient]]
 
 
 @pytest.fixture
@@ -98,3 +106,37 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
 def fresh_throttles() -> None:
     """Throttles count in the cache, which outlives a test."""
     cache.clear()
+
+
+# --- Over the socket -----------------------------------------------------------------------------
+@pytest_asyncio.fixture
+async def connect() -> AsyncIterator[Callable[[User], Awaitable[PhoenixClient]]]:
+    """`await connect(ada)`: a socket of hers that ends with the test."""
+    clients: list[PhoenixClient] = []
+
+    async def connect(user: User) -> PhoenixClient:
+        clients.append(await in_process.connect(ConversationConsumer.as_asgi(), user))
+        clients[-1].deaf_to = PRESENCE
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        await client.close()
+    await hub.stop()
+
+
+@pytest.fixture
+def topic(room: Conversation) -> str:
+    return room.topic
+
+
+@pytest.fixture
+def enter(connect: Any, topic: str) -> Enter:
+    """`await enter(ada)`: a socket of hers that has joined the conversation."""
+
+    async def enter(user: User, **payload: Any) -> PhoenixClient:
+        client: PhoenixClient = await connect(user)
+        await client.join(topic, payload)
+        return client
+
+    return enter

@@ -7,21 +7,18 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_asyncio
 
 from commsite.realtime import history_channel
 from commsite.realtime.hub import gap_handlers, hub
 from commsite.realtime.threads import in_thread
 from conversation import actions
 from conversation.channel import ConversationChannel
-from conversation.consumers import ConversationConsumer
 from conversation.models import Conversation, Member
 from conversation.schema import AddMember, RemoveMember, RenameConversation, SendMessage
-from tests.support import in_process
-from tests.support.phoenix_client import PRESENCE, ErrorReply, PhoenixClient
+from tests.support.phoenix_client import ErrorReply, PhoenixClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from django.contrib.auth.models import User
 
@@ -31,39 +28,6 @@ if TYPE_CHECKING:
     Enter = Callable[..., Awaitable[PhoenixClient]]
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest_asyncio.fixture
-async def connect() -> AsyncIterator[Callable[[User], Awaitable[PhoenixClient]]]:
-    """`await connect(ada)`: a socket of hers that ends with the test."""
-    clients: list[PhoenixClient] = []
-
-    async def connect(user: User) -> PhoenixClient:
-        clients.append(await in_process.connect(ConversationConsumer.as_asgi(), user))
-        clients[-1].deaf_to = PRESENCE
-        return clients[-1]
-
-    yield connect
-    for client in clients:
-        await client.close()
-    await hub.stop()
-
-
-@pytest.fixture
-def topic(room: Conversation) -> str:
-    return room.topic
-
-
-@pytest.fixture
-def enter(connect: Any, topic: str) -> Enter:
-    """`await enter(ada)`: a socket of hers that has joined the conversation."""
-
-    async def enter(user: User, **payload: Any) -> PhoenixClient:
-        client: PhoenixClient = await connect(user)
-        await client.join(topic, payload)
-        return client
-
-    return enter
 
 
 def message(body: str, client_id: str | None = None) -> dict[str, str]:
