@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, cast
+from typing import Any, NamedTuple, ParamSpec, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
@@ -102,6 +102,7 @@ def _account(
     current = request.session.get(CLIENT_SESSION_KEY)
     devices = list(queries.live_sessions(user_of(request)))
     devices.sort(key=lambda device: str(device.id) != current)
+    values = queries.preferences_of(user_of(request).pk)
     return page(
         request,
         "clients/account.html",
@@ -110,43 +111,63 @@ def _account(
             "hue": hue_of(user_of(request).pk),
             "devices": devices,
             "current_device": current,
-            "choices": _choices(),
+            "preference_choices": _choices(PREFERENCES, values),
+            "privacy_choices": _choices(PRIVACY, values),
             "password_form": password_form,
         },
         status=status,
     )
 
 
-def _choices() -> list[dict[str, object]]:
-    labels = {
-        "theme": "Theme",
-        "time_format": "Clock",
-        "send_with": "Send messages with",
-        "share_receipts": "Show others how far I have read",
-    }
-    options = {
-        "system": "As the system",
-        "light": "Light",
-        "dark": "Dark",
-        "h12": "12 hours",
-        "h23": "24 hours",
-        "enter": "Enter",
-        "ctrl_enter": "Ctrl + Enter",
-        "true": "Yes",
-        "false": "No",
-    }
-    fields = PreferencesShape().get_fields()
+class Choice(NamedTuple):
+    """A preference as the account page offers it."""
+
+    label: str
+    options: Mapping[str, str]
+    hint: str = ""
+
+
+PREFERENCES = {
+    "theme": Choice("Theme", {"system": "As the system", "light": "Light", "dark": "Dark"}),
+    "time_format": Choice(
+        "Clock", {"system": "As the system", "h12": "12 hours", "h23": "24 hours"}
+    ),
+    "send_with": Choice("Send messages with", {"enter": "Enter", "ctrl_enter": "Ctrl + Enter"}),
+}
+PRIVACY = {
+    "visibility": Choice(
+        "Who sees that you are online",
+        {"everyone": "Everyone here", "nobody": "Nobody: appear offline"},
+        "Members of a conversation always see you in it while you have it open.",
+    ),
+    "last_seen": Choice(
+        "When you were last here",
+        {"on": "Show it to others", "off": "Keep no record"},
+        "Without a record nothing is stored, and what was stored is deleted at once.",
+    ),
+    "share_receipts": Choice(
+        "How far you have read", {"true": "Show it to others", "false": "Keep it to yourself"}
+    ),
+}
+
+
+def _choices(offered: Mapping[str, Choice], values: Mapping[str, object]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "label": label,
+            "label": choice.label,
+            "hint": choice.hint,
             "options": [
-                (value, options[value])
-                for value in getattr(fields[name], "choices", ("true", "false"))
+                {"value": value, "label": label, "is_chosen": _as_text(values[name]) == value}
+                for value, label in choice.options.items()
             ],
         }
-        for name, label in labels.items()
+        for name, choice in offered.items()
     ]
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @require_POST
@@ -161,7 +182,7 @@ def set_preferences(request: HttpRequest) -> HttpResponse:
         messages.error(request, "These preferences do not exist.")
         return redirect("account")
     values = actions.set_preferences(user_of(request).pk, chosen.validated_data, is_whole=False)
-    messages.success(request, "Preferences saved.")
+    messages.success(request, "Saved.")
     response = redirect("account")
     # Pages without a user (login, errors) follow the theme of whoever was here last.
     response.set_cookie(THEME_COOKIE, str(values["theme"]), max_age=YEAR_S, samesite="Lax")

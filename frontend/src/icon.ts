@@ -5,6 +5,7 @@ import {
   CircleAlert,
   Clock3,
   Copy,
+  EyeOff,
   type IconNode,
   Link,
   LogOut,
@@ -20,6 +21,7 @@ import {
 const SHAPES = {
   copy: shapesOf(Copy),
   error: shapesOf(CircleAlert),
+  hidden: shapesOf(EyeOff),
   link: shapesOf(Link),
   logout: shapesOf(LogOut),
   offline: shapesOf(WifiOff),

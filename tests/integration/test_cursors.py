@@ -124,13 +124,19 @@ async def test_a_client_that_does_not_read_gets_one_place_for_each_connection(
             await view.shows(number)
         assert metric(site, "deliveries_conflated_total") - before >= 39
 
-        heard, messages = [], 0
-        while not heard or messages < sent:
-            frame = await slow.read()
-            assert frame.opcode == TEXT, "it is slow, not too slow"
-            *_, event, payload = json.loads(frame.payload)
-            messages += event == "message_sent"
-            if event == MOVED:
-                heard.append(payload["anchor"])
+        assert await places_in(slow, after=sent) == [39]
     slow.close()
-    assert heard == [39]
+
+
+async def places_in(slow: RawSocket, *, after: int) -> list[int]:
+    """The places that arrive until so many messages and a place have come."""
+    heard: list[int] = []
+    messages = 0
+    while not heard or messages < after:
+        frame = await slow.read()
+        assert frame.opcode == TEXT, "it is slow, not too slow"
+        *_, event, payload = json.loads(frame.payload)
+        messages += event == "message_sent"
+        if event == MOVED:
+            heard.append(payload["anchor"])
+    return heard

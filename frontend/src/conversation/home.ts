@@ -5,6 +5,7 @@ import type { PeoplePanel } from "../presence/people_panel";
 import "../presence/people_panel";
 import { statusAt } from "../presence/person";
 import { StatusDialog } from "../presence/status_dialog";
+import { type Place, Whereabouts } from "../presence/whereabouts";
 import { browserSurroundings } from "../realtime/session";
 import { UserSocket } from "../realtime/user_socket";
 import { ConversationList } from "./list";
@@ -33,9 +34,13 @@ function showPeople(panel: PeoplePanel, socket: UserSocket): void {
   const comings = new Comings(user.id, (sentence) => announcer?.say(sentence));
   const lobby = new Lobby(socket, () => {
     const { knowledge } = lobby.roster;
+    if (panel.knowledge.kind === "loading") void whereabouts.ask();
     panel.knowledge = knowledge;
     panel.problem = lobby.problem;
     if (knowledge.kind === "people") comings.see(knowledge.people);
+  });
+  const whereabouts = new Whereabouts(lobby, conversations, (places) => {
+    panel.places = places;
   });
   socket.watch(({ state }) => {
     const isLive = state === "open" || state === "connecting";
@@ -50,9 +55,17 @@ function showPeople(panel: PeoplePanel, socket: UserSocket): void {
       const { knowledge } = lobby.roster;
       if (knowledge.kind === "loading") return;
       event.preventDefault();
-      const status = knowledge.kind === "people" ? knowledge.people.get(user.id)?.status : null;
-      own.open(statusAt(status ?? null, new Date()));
+      const known = knowledge.kind === "people" ? knowledge.people.get(user.id) : knowledge.own;
+      own.open(statusAt(known?.status ?? null, new Date()));
     });
   }
   lobby.join();
+}
+
+/** The conversations of the list, as they stand in it. */
+function conversations(): Place[] {
+  return [...document.querySelectorAll<HTMLElement>("[data-conversation]")].map((row) => ({
+    topic: `conversation:${row.dataset.conversation}`,
+    title: row.querySelector("[data-row-title]")?.textContent ?? "",
+  }));
 }

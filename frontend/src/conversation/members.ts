@@ -87,7 +87,11 @@ export class MemberList {
 
   #showPresence(row: HTMLElement, id: number): void {
     const attendance = this.#people?.of(id);
-    const words = wordsOf(attendance);
+    const isViewing = this.#people?.isViewing(id) === true;
+    const words = isViewing
+      ? `${wordsOf(attendance)}, viewing this conversation`
+      : wordsOf(attendance);
+    row.toggleAttribute("data-viewing", isViewing);
     const avatar = row.querySelector<HTMLElement>(".avatar");
     if (attendance === undefined) delete avatar?.dataset.presence;
     else if (avatar !== null) avatar.dataset.presence = attendance;

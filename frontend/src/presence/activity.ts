@@ -4,6 +4,8 @@ const IDLE_AFTER_MS = 5 * 60_000;
 const AWAY_AFTER_MS = 10 * 60_000;
 /** The others need not hear of every twitch. */
 const BETWEEN_MS = 5_000;
+/** The server takes a page that says nothing for idle: while there is input it is told so again. */
+const AGAIN_MS = 60_000;
 
 /** Time, as a test may want to move it. */
 export interface Clock {
@@ -16,7 +18,8 @@ export interface Clock {
  * How attentive the reader is on this page.
  *
  * Active while there is input; idle five minutes after the last; away when the page has been hidden
- * for ten. Each change is told once, and at most one every five seconds.
+ * for ten. Each change is told once, and at most one every five seconds; that somebody is still
+ * active, once a minute.
  */
 export class ActivityWatch {
   readonly #clock: Clock;
@@ -25,12 +28,14 @@ export class ActivityWatch {
   #hiddenAt: number | null = null;
   #told: Activity = "active";
   #toldAt = Number.NEGATIVE_INFINITY;
+  #knownAt: number;
   #timer = 0;
 
   constructor(clock: Clock, tell: (activity: Activity) => void) {
     this.#clock = clock;
     this.#tell = tell;
     this.#inputAt = clock.now();
+    this.#knownAt = this.#inputAt;
     this.#look();
   }
 
@@ -44,6 +49,7 @@ export class ActivityWatch {
     this.#inputAt = this.#clock.now();
     // Cheap for every key and every move: the timer looks at the rest.
     if (this.#told !== "active") this.#look();
+    else if (this.#inputAt - this.#knownAt >= AGAIN_MS) this.#say("active");
   }
 
   /** The page was shown or hidden; whoever turns to it is there. */
@@ -64,12 +70,17 @@ export class ActivityWatch {
     if (activity !== this.#told && mayTellIn <= 0) {
       this.#told = activity;
       this.#toldAt = now;
-      this.#tell(activity);
+      this.#say(activity);
     }
     const waits = [awayIn, idleIn].filter((ms) => ms > 0);
     if (activity !== this.#told) waits.push(mayTellIn);
     const next = Math.min(...waits);
     if (Number.isFinite(next)) this.#timer = this.#clock.wait(() => this.#look(), next);
+  }
+
+  #say(activity: Activity): void {
+    this.#knownAt = this.#clock.now();
+    this.#tell(activity);
   }
 }
 

@@ -6,6 +6,8 @@ export interface People {
   /** Undefined while nothing is known. */
   of: (id: number) => Attendance | undefined;
   find: (id: number) => PresentPerson | undefined;
+  /** Whether they have this room before their eyes. */
+  isViewing: (id: number) => boolean;
 }
 
 /**
@@ -21,6 +23,10 @@ export function seenIn(...rosters: readonly Pick<Roster, "knowledge">[]): People
     return {
       of: (id) => people.get(id)?.activity ?? "offline",
       find: (id) => people.get(id),
+      isViewing: (id) =>
+        rosters.some(
+          (one) => one.knowledge.kind === "people" && one.knowledge.people.get(id)?.isViewing,
+        ),
     };
   }
   return null;

@@ -17,14 +17,16 @@ export interface ChosenStatus {
 interface Refusal {
   reason?: string;
   message?: string;
+  retry_after_ms?: number;
 }
 
 /** The topic `presence:lobby`: who is at this site, and what the reader lets the others see. */
 export class Lobby {
   readonly roster: Roster;
   readonly #channel: Channel;
-  readonly #others = new Set<Channel>();
+  readonly #rooms = new Set<Channel>();
   readonly #watch: ActivityWatch;
+  #retry = 0;
   #problem = "";
   readonly #changed: () => void;
 
@@ -33,6 +35,7 @@ export class Lobby {
     this.#channel = socket.channel("presence:lobby");
     this.roster = new Roster(this.#channel, changed);
     this.#watch = watchPage((activity) => this.#tell(activity));
+    document.addEventListener("visibilitychange", () => this.#tellRooms());
   }
 
   /** Why the people here cannot be shown; empty when they can. */
@@ -51,7 +54,8 @@ export class Lobby {
       .join()
       .receive("ok", () => {
         this.#problem = "";
-        this.tellAgain(this.#channel);
+        // After a join the server takes the reader for active.
+        if (this.#watch.activity !== "active") this.#tell(this.#watch.activity);
         this.#changed();
       })
       .receive("error", (reply) => {
@@ -60,14 +64,28 @@ export class Lobby {
       });
   }
 
-  /** Tells on another topic too, where the reader is seen, how attentive they are. */
+  /** Tells in a room, too, whether the reader has it before their eyes: a page shows it. */
   tellAlsoOn(channel: Channel): void {
-    this.#others.add(channel);
+    this.#rooms.add(channel);
   }
 
-  /** After a join the server takes the reader for active. */
+  /** After a join the server takes the reader for looking elsewhere. */
   tellAgain(channel: Channel): void {
-    if (this.#watch.activity !== "active") push(channel, this.#watch.activity);
+    if (!document.hidden) this.#push(channel, "set_viewing", { viewing: true });
+  }
+
+  /** Who has which of these conversations before their eyes, by topic. Rejects when nobody says. */
+  viewers(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+    return new Promise((resolve, reject) => {
+      this.#channel
+        .push("fetch_viewers", { topics }, DEADLINE_MS)
+        .receive("ok", (reply) => {
+          const { viewers } = reply as { viewers: Record<string, number[]> };
+          resolve(new Map(Object.entries(viewers)));
+        })
+        .receive("error", (reply) => reject(new Error((reply as Refusal).message)))
+        .receive("timeout", () => reject(new Error("The server did not answer.")));
+    });
   }
 
   /** Sets the reader's own line. Rejects with a sentence. */
@@ -81,13 +99,28 @@ export class Lobby {
     });
   }
 
+  /** One topic is enough: it counts on all of this socket. */
   #tell(activity: Activity): void {
-    for (const channel of [this.#channel, ...this.#others]) {
-      if (channel.state === "joined") push(channel, activity);
+    const heard = [this.#channel, ...this.#rooms].find(({ state }) => state === "joined");
+    if (heard !== undefined) this.#push(heard, "set_activity", { activity });
+  }
+
+  #tellRooms(): void {
+    for (const room of this.#rooms) {
+      if (room.state === "joined") this.#push(room, "set_viewing", { viewing: !document.hidden });
     }
   }
-}
 
-function push(channel: Channel, activity: Activity): void {
-  channel.push("set_activity", { activity }, DEADLINE_MS);
+  /** Whoever is refused because they changed too often tells how it is in the end. */
+  #push(channel: Channel, event: string, payload: object): void {
+    channel.push(event, payload, DEADLINE_MS).receive("error", (reply) => {
+      const { retry_after_ms } = reply as Refusal;
+      if (retry_after_ms === undefined || this.#retry !== 0) return;
+      this.#retry = window.setTimeout(() => {
+        this.#retry = 0;
+        this.#tell(this.#watch.activity);
+        this.#tellRooms();
+      }, retry_after_ms);
+    });
+  }
 }

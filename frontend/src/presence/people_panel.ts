@@ -5,6 +5,7 @@ import { clockTime, hourCycleOf } from "../times";
 import { type Attendance, byAttendance, type PresentPerson, wordsOf } from "./person";
 import type { Knowledge } from "./roster";
 import { nextEndMs, statusLine } from "./status_line";
+import type { Place } from "./whereabouts";
 
 const FACES = 4;
 /** A timer cannot wait longer than that. */
@@ -28,6 +29,7 @@ export class PeoplePanel extends LitElement {
     knowledge: { attribute: false },
     problem: { attribute: false },
     asOf: { attribute: false },
+    places: { attribute: false },
     isOpen: { attribute: false },
   };
 
@@ -36,6 +38,8 @@ export class PeoplePanel extends LitElement {
   declare problem: string;
   /** When the line went; null while it is there. */
   declare asOf: Date | null;
+  /** Which of the reader's conversations they have before their eyes. */
+  declare places: ReadonlyMap<number, Place>;
   declare isOpen: boolean;
   /** The reader. */
   user: { id: number; username: string } = { id: 0, username: "" };
@@ -50,6 +54,7 @@ export class PeoplePanel extends LitElement {
     this.knowledge = { kind: "loading" };
     this.problem = "";
     this.asOf = null;
+    this.places = new Map();
     this.isOpen = false;
   }
 
@@ -108,10 +113,21 @@ export class PeoplePanel extends LitElement {
   }
 
   #summary(): string {
-    if (this.knowledge.kind === "loading") return "";
-    const count =
-      this.knowledge.kind === "count" ? this.knowledge.count : this.knowledge.people.size;
+    const { knowledge } = this;
+    if (knowledge.kind === "loading") return "";
+    const count = knowledge.kind === "count" ? knowledge.count : this.#shownCount;
     return `${new Intl.NumberFormat().format(count)} online`;
+  }
+
+  /** Whoever appears offline is not one of those who are online, not even to themselves. */
+  get #shownCount(): number {
+    return [...this.#shown.values()].filter(({ isHidden }) => !isHidden).length;
+  }
+
+  get #ownEntry(): PresentPerson | undefined {
+    const { knowledge } = this;
+    if (knowledge.kind === "count") return knowledge.own ?? undefined;
+    return knowledge.kind === "people" ? knowledge.people.get(this.user.id) : undefined;
   }
 
   #faces(): TemplateResult {
@@ -141,16 +157,24 @@ export class PeoplePanel extends LitElement {
   }
 
   #own(): TemplateResult {
-    const own =
-      this.knowledge.kind === "people" ? this.knowledge.people.get(this.user.id) : undefined;
+    const own = this.#ownEntry;
     const line = statusLine(own?.status ?? null, new Date());
+    const isHidden = own?.isHidden === true;
+    const attendance = isHidden ? "offline" : own?.activity;
     return html`<li class="person" data-own>
-      ${avatar(this.user, own?.activity)}
+      ${avatar(this.user, attendance)}
       <span class="person-main">
         <span class="person-name"
-          >${this.user.username} <span class="tag">you</span>${spoken(own?.activity)}</span
+          >${this.user.username} <span class="tag">you</span>${isHidden ? nothing : spoken(attendance)}</span
         >
         ${line === nothing ? nothing : html`<span class="person-note">${line}</span>`}
+        ${
+          isHidden
+            ? html`<a class="person-note person-hidden" href="/account/#privacy"
+              >${icon("hidden")}You appear offline</a
+            >`
+            : nothing
+        }
       </span>
       <a
         class="button person-set"
@@ -187,13 +211,20 @@ export class PeoplePanel extends LitElement {
 
   #present(person: PresentPerson): TemplateResult {
     const line = statusLine(person.status, new Date());
+    const place = this.places.get(person.id);
     return html`<li class="person">
       ${avatar(person, person.activity)}
       <span class="person-main">
-        <span class="person-name">${person.username}${line === nothing ? nothing : spoken(person.activity)}</span>
-        <span class="person-note"
-          >${line === nothing ? capital(wordsOf(person.activity)) : line}</span
+        <span class="person-name"
+          >${person.username}${line === nothing && !place ? nothing : spoken(person.activity)}</span
         >
+        ${line === nothing ? nothing : html`<span class="person-note">${line}</span>`}
+        ${place === undefined ? nothing : whereabouts(place)}
+        ${
+          line === nothing && place === undefined
+            ? html`<span class="person-note">${capital(wordsOf(person.activity))}</span>`
+            : nothing
+        }
       </span>
     </li>`;
   }
@@ -220,6 +251,13 @@ export class PeoplePanel extends LitElement {
     // Nobody took it: the link leads to a page that does the same.
     if (!this.dispatchEvent(asked)) event.preventDefault();
   }
+}
+
+function whereabouts(place: Place): TemplateResult {
+  const [, id] = place.topic.split(":");
+  return html`<a class="person-note person-place" href=${`/conversations/${id}/`}
+    >in <span dir="auto">${place.title}</span></a
+  >`;
 }
 
 function avatar(

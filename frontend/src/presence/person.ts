@@ -20,6 +20,10 @@ export interface Meta {
   activity: Activity;
   status?: StatusLine | null;
   online_at: string;
+  /** In rooms: whether this page of it is before their eyes. */
+  viewing?: boolean;
+  /** Only of oneself: the others do not see it. */
+  hidden?: boolean;
 }
 
 /** Somebody who is here, whatever the number of their tabs and devices. */
@@ -28,6 +32,8 @@ export interface PresentPerson {
   username: string;
   activity: Activity;
   status: StatusLine | null;
+  isViewing: boolean;
+  isHidden: boolean;
 }
 
 /** One person out of all their connections: as attentive as the most attentive of them. */
@@ -39,6 +45,8 @@ export function personOf(key: string, metas: readonly Meta[]): PresentPerson {
     // An activity that is newer than this page is no reason to call somebody absent.
     activity: activity ?? "active",
     status: metas.find(({ status }) => status)?.status ?? null,
+    isViewing: metas.some(({ viewing }) => viewing === true),
+    isHidden: metas.some(({ hidden }) => hidden === true),
   };
 }
 

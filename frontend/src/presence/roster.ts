@@ -8,7 +8,7 @@ const TOGETHER_MS = 60;
 export type Knowledge =
   | { kind: "loading" }
   | { kind: "people"; people: ReadonlyMap<number, PresentPerson> }
-  | { kind: "count"; count: number };
+  | { kind: "count"; count: number; own: PresentPerson | null };
 
 /**
  * Who is on a topic, by the `Presence` of phoenix.
@@ -20,14 +20,21 @@ export class Roster {
   readonly #presence: Presence<Meta>;
   readonly #changed: () => void;
   #knowledge: Knowledge = { kind: "loading" };
+  /** How many there are, while the server names nobody but the reader; null while it names them all. */
+  #count: number | null = null;
   #timer = 0;
 
   constructor(channel: Channel, changed: () => void) {
     this.#changed = changed;
+    // Before Presence hears it: a state names everybody, unless a count follows.
+    channel.on("presence_state", () => {
+      this.#count = null;
+    });
     this.#presence = new Presence<Meta>(channel);
     this.#presence.onSync(() => this.#synced());
     channel.on("presence_counts", (payload) => {
-      this.#know({ kind: "count", count: (payload as { count: number }).count });
+      this.#count = (payload as { count: number }).count;
+      this.#synced();
     });
   }
 
@@ -38,9 +45,11 @@ export class Roster {
 
   #synced(): void {
     const people = this.#presence.list((key, { metas }) => personOf(key, metas));
-    // We are here ourselves: an empty list means that there are too many to name, and a count follows.
-    if (people.length === 0) return;
-    this.#know({ kind: "people", people: new Map(people.map((one) => [one.id, one])) });
+    if (this.#count !== null) {
+      this.#know({ kind: "count", count: this.#count, own: people[0] ?? null });
+    } else {
+      this.#know({ kind: "people", people: new Map(people.map((one) => [one.id, one])) });
+    }
   }
 
   #know(knowledge: Knowledge): void {

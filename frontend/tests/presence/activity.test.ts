@@ -49,11 +49,16 @@ beforeEach(() => {
   watch = new ActivityWatch(clock, (activity) => told.push(activity));
 });
 
-test("nothing is told of a reader who stays active", () => {
-  for (let minute = 0; minute < 60; minute += 1) {
-    clock.pass(MINUTE);
+test("a reader who stays active is told of once a minute, however much they do", () => {
+  for (let second = 1; second <= 600; second += 1) {
+    clock.pass(1_000);
     watch.noticeInput();
   }
+  expect(told).toEqual(Array(10).fill("active"));
+});
+
+test("nothing is told of a reader who does nothing yet", () => {
+  clock.pass(4 * MINUTE);
   expect(told).toEqual([]);
 });
 
@@ -61,12 +66,12 @@ test("five minutes after the last input the reader is idle, and active with the 
   clock.pass(4 * MINUTE);
   watch.noticeInput();
   clock.pass(5 * MINUTE - 1);
-  expect(told).toEqual([]);
+  expect(told).toEqual(["active"]);
   clock.pass(1);
-  expect(told).toEqual(["idle"]);
+  expect(told).toEqual(["active", "idle"]);
   clock.pass(MINUTE);
   watch.noticeInput();
-  expect(told).toEqual(["idle", "active"]);
+  expect(told).toEqual(["active", "idle", "active"]);
 });
 
 test("ten minutes after the page was hidden the reader is away, and active when it is shown", () => {

@@ -5,7 +5,8 @@ import type { PresentPerson } from "../../src/presence/person";
 let panel: PeoplePanel;
 
 function here(id: number, username: string, changes: Partial<PresentPerson> = {}): PresentPerson {
-  return { id, username, activity: "active", status: null, ...changes };
+  const nothing = { status: null, isViewing: false, isHidden: false };
+  return { id, username, activity: "active", ...nothing, ...changes };
 }
 
 async function show(...people: PresentPerson[]): Promise<void> {
@@ -52,6 +53,40 @@ test("whoever leaves was last seen now", async () => {
   expect(Date.now() - new Date(seen?.dateTime ?? "").getTime()).toBeLessThan(60_000);
 });
 
+test("somebody who was away before is shown with the time that the server knows", async () => {
+  panel.acquaintances = [{ id: 2, username: "grace", last_seen: "2026-11-22T11:00:00Z" }];
+  await show(here(1, "ada"));
+  const seen = panel.querySelector<HTMLTimeElement>("[data-absent] time");
+  expect(seen?.dateTime).toBe("2026-11-22T11:00:00Z");
+  expect(rows()[1]).toBe("grace Last seen");
+});
+
+test("the conversation that somebody looks at stands under their name and leads there", async () => {
+  panel.places = new Map([[2, { topic: "conversation:7", title: "Launch" }]]);
+  await show(here(1, "ada"), here(2, "grace"));
+  expect(rows()[1]).toBe("grace, active in Launch");
+  expect(panel.querySelector(".person-place")?.getAttribute("href")).toBe("/conversations/7/");
+});
+
+test("whoever appears offline knows it, and is not counted", async () => {
+  await show(here(1, "ada", { isHidden: true }), here(2, "grace"));
+  expect(rows()[0]).toContain("You appear offline");
+  expect(panel.querySelector("[data-own] .avatar")?.getAttribute("data-presence")).toBe("offline");
+  expect(panel.querySelector(".people-count")?.textContent).toBe("1 online");
+});
+
+test("in a crowd one still sees oneself", async () => {
+  const status = { text: "At sea", emoji: "", expires_at: null };
+  panel.knowledge = {
+    kind: "count",
+    count: 900,
+    own: here(1, "ada", { activity: "idle", status }),
+  };
+  await panel.updateComplete;
+  expect(rows()[0]).toContain("At sea");
+  expect(panel.querySelector("[data-own] .avatar")?.getAttribute("data-presence")).toBe("idle");
+});
+
 test("an empty place says what will be in it", async () => {
   panel.acquaintances = [];
   await show(here(1, "ada"));
@@ -59,7 +94,7 @@ test("an empty place says what will be in it", async () => {
 });
 
 test("too many are counted", async () => {
-  panel.knowledge = { kind: "count", count: 1204 };
+  panel.knowledge = { kind: "count", count: 1204, own: null };
   await panel.updateComplete;
   expect(panel.querySelector(".people-count")?.textContent).toMatch(/^1.204 online$/u);
   expect(panel.textContent).toContain("Too many people are online");

@@ -74,12 +74,21 @@ describe("a status line", () => {
 describe("a page's answer to who is here", () => {
   const grace = personOf("7", [meta({ activity: "idle" })]);
   const named = { knowledge: { kind: "people", people: new Map([[7, grace]]) } } as const;
-  const counted = { knowledge: { kind: "count", count: 900 } } as const;
+  const counted = { knowledge: { kind: "count", count: 900, own: null } } as const;
 
   test("comes from the first roster that names people", () => {
     const people = seenIn(counted, named);
     expect(people?.of(7)).toBe("idle");
     expect(people?.of(8)).toBe("offline");
+  });
+
+  test("names those who look at the room, whichever roster says how they are", () => {
+    const viewer = personOf("7", [meta({ viewing: false }), meta({ viewing: true })]);
+    const room = { knowledge: { kind: "people", people: new Map([[7, viewer]]) } } as const;
+    const people = seenIn(named, room);
+    expect(people?.of(7)).toBe("idle");
+    expect(people?.isViewing(7)).toBe(true);
+    expect(people?.isViewing(8)).toBe(false);
   });
 
   test("is none while nothing is known", () => {

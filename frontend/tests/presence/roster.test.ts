@@ -4,12 +4,11 @@ import { Roster } from "../../src/presence/roster";
 
 /** The part of a channel that the real `Presence` of phoenix uses. */
 class HeardChannel {
-  readonly #heard = new Map<string, (payload: unknown) => void>();
+  readonly #heard: { event: string; callback: (payload: unknown) => void }[] = [];
   joined = "1";
 
   on(event: string, callback: (payload: unknown) => void): number {
-    this.#heard.set(event, callback);
-    return this.#heard.size;
+    return this.#heard.push({ event, callback });
   }
 
   joinRef(): string {
@@ -17,7 +16,7 @@ class HeardChannel {
   }
 
   hear(event: string, payload: unknown): void {
-    this.#heard.get(event)?.(payload);
+    for (const one of this.#heard) if (one.event === event) one.callback(payload);
   }
 }
 
@@ -81,9 +80,11 @@ test("many changes at once are drawn once", () => {
 
 test("a topic that grows is told by numbers, and by names again when it shrinks", () => {
   channel.hear("presence_state", { 1: person("ada", "a") });
-  channel.hear("presence_state", {});
+  channel.hear("presence_state", { 1: person("ada", "a") });
   channel.hear("presence_counts", { count: 201 });
-  expect(roster.knowledge).toEqual({ kind: "count", count: 201 });
+  expect(roster.knowledge).toMatchObject({ kind: "count", count: 201, own: { username: "ada" } });
+  channel.hear("presence_diff", { joins: { 1: person("ada", "c") }, leaves: {} });
+  expect(roster.knowledge).toMatchObject({ kind: "count", count: 201, own: { username: "ada" } });
   channel.hear("presence_state", { 1: person("ada", "a"), 2: person("grace", "b") });
   expect(names()).toEqual(["ada", "grace"]);
 });

@@ -1,11 +1,14 @@
 """Login and account pages: one's own devices, preferences, password."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from commsite.clients import queries
 from commsite.clients.models import ClientSession
+from commsite.clients.schema import DEFAULT_PREFERENCES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -123,12 +126,29 @@ def test_preferences_are_kept_and_the_theme_is_known_before_the_next_login(ada):
 
 def test_receipts_are_shared_until_one_says_no(ada):
     here = signed_in()
-    yes = b'name="share_receipts"\n                         value="true"'
-    assert yes in here.get("/account/").content
+    yes = rb'name="share_receipts"\s+value="true"\s+checked'
+    assert re.search(yes, here.get("/account/").content)
     assert queries.preferences_of(ada.pk)["share_receipts"] is True
     here.post("/account/preferences/", {"share_receipts": "false"})
     assert queries.preferences_of(ada.pk)["share_receipts"] is False
     assert queries.who_chose("share_receipts", False, [ada.pk]) == {ada.pk}
+
+
+def test_privacy_is_chosen_in_a_form_of_its_own_and_touches_no_other_preference(ada):
+    here = signed_in()
+    here.post("/account/preferences/", {"theme": "dark"})
+    here.post("/account/preferences/", {"visibility": "nobody", "last_seen": "off"})
+    chosen = queries.preferences_of(ada.pk)
+    assert (chosen["theme"], chosen["visibility"], chosen["last_seen"]) == ("dark", "nobody", "off")
+    page = here.get("/account/").content
+    assert re.search(rb'name="visibility"\s+value="nobody"\s+checked', page)
+    assert re.search(rb'name="last_seen"\s+value="off"\s+checked', page)
+
+
+def test_every_preference_has_its_place_on_the_page(ada):
+    page = signed_in().get("/account/").content.decode()
+    shown = set(re.findall(r'type="radio"\s+name="(\w+)"', page))
+    assert shown == set(DEFAULT_PREFERENCES)
 
 
 def test_a_preference_that_does_not_exist_changes_nothing(ada):
