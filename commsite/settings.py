@@ -201,9 +201,12 @@ ASSISTANT_INSTRUCTIONS = env.str(
 )
 if bool(ASSISTANT_BASE_URL) != bool(ASSISTANT_MODEL):
     raise ImproperlyConfigured("ASSISTANT_BASE_URL and ASSISTANT_MODEL belong together.")
-if ASSISTANT_BASE_URL and not re.match(r"https?://[^/\s]+", ASSISTANT_BASE_URL):
-    # The value may hold credentials: it is not repeated.
+# Their values are secrets, or may hold some: none is repeated.
+_HTTP_URL = r"https?://([^/\s@]*@)?([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?([/?][!-~]*)?"
+if ASSISTANT_BASE_URL and not re.fullmatch(_HTTP_URL, ASSISTANT_BASE_URL, re.ASCII):
     raise ImproperlyConfigured("ASSISTANT_BASE_URL: expected http(s)://host[:port]/path.")
+if not re.fullmatch(r"[!-~]*", ASSISTANT_API_KEY):
+    raise ImproperlyConfigured("ASSISTANT_API_KEY: expected ASCII without blanks.")
 
 # --- Who someone is ------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import functools
 import itertools
 import logging
 import random
@@ -55,6 +56,7 @@ class ModelServer(msgspec.Struct, frozen=True):
         return scrub(_KEY_LIKE.sub(SCRUBBED, text))
 
 
+@functools.lru_cache(maxsize=8)
 def server_of(base_url: str, key: str) -> ModelServer:
     """The server behind the settings. Credentials in the URL are taken out of it, and sent as Basic without a key."""
     url = httpx2.URL(base_url)
@@ -216,7 +218,9 @@ async def _open(
             "unreachable", "The model's server does not take the connection.", is_temporary=True
         ) from None
     except (httpx2.TransportError, httpx2.InvalidURL) as error:
-        logger.warning("%r cannot be reached: %s", server, server.scrubbed(repr(error)))
+        # Other errors may repeat a header.
+        why = error if isinstance(error, httpx2.ConnectError) else type(error).__name__
+        logger.warning("%r cannot be reached: %s", server, server.scrubbed(str(why)))
         raise _Fault(
             "unreachable", "The model's server cannot be reached.", is_temporary=True
         ) from None
@@ -268,9 +272,10 @@ def _content_type(response: httpx2.Response) -> str:
 
 async def _refusal(server: ModelServer, response: httpx2.Response, clock: _Clock) -> _Fault:
     status = response.status_code
-    logger.warning("%r answered with %s", server, status)
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        # What such a server says often repeats the key.
+        logger.warning(
+            "%r refuses the key (%s)", server, status
+        )  # what it says often repeats the key
         return _Fault("bad_key", f"The model's server refuses the key of this site ({status}).")
     wait_s = _retry_after_s(response)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -281,6 +286,7 @@ async def _refusal(server: ModelServer, response: httpx2.Response, clock: _Clock
         message = f"The model's server failed ({status})."
         return _Fault("unavailable", message, is_temporary=True, wait_s=wait_s)
     words = server.scrubbed(words_of(await _said(response, clock)))
+    logger.warning("%r answered with %s: %s", server, status, words or "(nothing)")
     return _Fault("rejected", f"The model's server rejects the request ({status}). {words}".strip())
 
 

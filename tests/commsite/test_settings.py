@@ -64,11 +64,23 @@ def test_half_a_model_does_not_start(half: dict[str, str]) -> None:
     assert "pass-word" not in refused
 
 
-def test_an_address_of_a_model_that_is_none_does_not_start_and_is_not_repeated() -> None:
-    refused = refusal(ASSISTANT_BASE_URL="ftp://ada:pass-word@models", ASSISTANT_MODEL="small")
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://ada:pass-word@models", "https://ada:pass-word@", "http://ada:pass-word@models:x/v1"],
+)
+def test_an_address_that_is_none_does_not_start_and_is_not_repeated(address: str) -> None:
+    refused = refusal(ASSISTANT_BASE_URL=address, ASSISTANT_MODEL="small")
 
     assert "http(s)://" in refused
     assert "pass-word" not in refused
+
+
+def test_a_key_that_no_header_can_hold_does_not_start_and_is_not_repeated() -> None:
+    given = {"ASSISTANT_BASE_URL": ADDRESS, "ASSISTANT_MODEL": "small"}
+    refused = refusal(ASSISTANT_API_KEY="sk-very\nsecret", **given)
+
+    assert "ASSISTANT_API_KEY" in refused
+    assert "secret" not in refused.replace("SECRET_KEY", "")
 
 
 def test_a_model_is_configured_by_two_variables_and_a_key() -> None:

@@ -108,7 +108,8 @@ async def test_a_server_that_is_not_there_is_an_error_and_no_fallback(settings: 
 
 async def test_a_silent_server_times_out_before_its_first_byte() -> None:
     async with ModelServer(hangs) as server:
-        error = await error_of(backend(server, first_byte_s=0.05))
+        error = await error_of(backend(server, first_byte_s=0.5))
+        await server.was_asked.wait()
         await server.exchanges[0].gone.wait()
 
     assert error.code == "timed_out"
@@ -117,7 +118,7 @@ async def test_a_silent_server_times_out_before_its_first_byte() -> None:
 
 async def test_headers_alone_are_no_first_byte() -> None:
     async with ModelServer(falls_silent_after()) as server:
-        error = await error_of(backend(server, first_byte_s=0.05))
+        error = await error_of(backend(server, first_byte_s=0.5))
 
     assert error.code == "timed_out"
 
@@ -139,7 +140,8 @@ async def test_the_whole_answer_has_a_limit_however_lively_it_is() -> None:
             await asyncio.sleep(0)
 
     async with ModelServer(script) as server:
-        error = await error_of(backend(server, run_s=0.1, answer_chars=10**9))
+        error = await error_of(backend(server, run_s=0.5, answer_chars=10**9))
+        await server.was_asked.wait()
         await server.exchanges[0].gone.wait()
 
     assert error.code == "timed_out"
