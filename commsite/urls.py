@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("commsite.clients.pages")),
     path("api/v1/", include("commsite.clients.urls")),
     path("api/v1/", include("conversation.urls")),
+    path("api/v1/", include("conversation.assistant.urls")),
     path("api/v1/", include("presence.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SchemaPage.as_view(url_name="schema"), name="schema-page"),

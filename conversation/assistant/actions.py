@@ -18,7 +18,7 @@ from conversation.assistant.models import ACTIVE, Run, RunEvent
 from conversation.assistant.runs import Outcome
 from conversation.assistant.schema import CancelVerdict, StartRun
 from conversation.facts import lock
-from conversation.message_actions import find, place_message, send_message, tell_message
+from conversation.message_actions import place_message, send_message, tell_message
 from conversation.message_parts import shape as shape_of
 from conversation.message_shape import MessageShape, Person, RunShape
 from conversation.models import AssistantMode, Conversation, Member, Message
@@ -90,8 +90,8 @@ def _request(conversation: Conversation, user_id: int, command: StartRun) -> Mes
     if command.body is not None:
         said = SendMessage(body=command.body, client_id=command.client_id)
         sent = send_message(conversation.id, user_id, said)
-        return find(conversation.id, uuid.UUID(sent.message["id"]))
-    request = find(conversation.id, command.message_id or uuid.UUID(int=0))
+        return queries.find(conversation.id, uuid.UUID(sent.message["id"]))
+    request = queries.find(conversation.id, command.message_id or uuid.UUID(int=0))
     if request.role != Message.Role.USER or request.deleted_at is not None:
         raise PushError("invalid_payload", "message_id names nothing that can be answered.")
     return request
@@ -250,6 +250,12 @@ def find_run(conversation_id: uuid.UUID, run_id: uuid.UUID) -> Run:
 
 
 # --- Read ----------------------------------------------------------------------------------------
+def active_runs(conversation_id: uuid.UUID, user_id: int) -> list[RunShape]:
+    """The queued and running runs with their texts, for a member. Raises PushError("not_found")."""
+    queries.sender(conversation_id, user_id)
+    return shapes.active_shapes(conversation_id)
+
+
 def fetch_run(conversation_id: uuid.UUID, user_id: int, run_id: uuid.UUID) -> RunShape:
     """The run with its text, for a member. Raises PushError("not_found")."""
     queries.sender(conversation_id, user_id)

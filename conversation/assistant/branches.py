@@ -8,9 +8,15 @@ from commsite.realtime.errors import PushError
 from conversation import queries
 from conversation.assistant.actions import Asked, Started, create_run, find_run, once
 from conversation.assistant.models import ACTIVE, Run
-from conversation.assistant.schema import BranchMessage, ContinueRun, Regenerate, SelectBranch
+from conversation.assistant.schema import (
+    BranchMessage,
+    BranchSelected,
+    ContinueRun,
+    Regenerate,
+    SelectBranch,
+)
 from conversation.facts import lock, record
-from conversation.message_actions import find, keep_mentions, place_message, read_body, tell_message
+from conversation.message_actions import keep_mentions, place_message, read_body, tell_message
 from conversation.message_shape import Person
 from conversation.models import Change, Conversation, Message
 from conversation.schema import person_shape
@@ -23,8 +29,10 @@ def regenerate(conversation_id: uuid.UUID, user_id: int, command: Regenerate) ->
     """
 
     def start(conversation: Conversation) -> Run:
-        answer = find(conversation_id, command.message_id)
-        request = None if answer.parent_id is None else find(conversation_id, answer.parent_id)
+        answer = queries.find(conversation_id, command.message_id)
+        request = (
+            None if answer.parent_id is None else queries.find(conversation_id, answer.parent_id)
+        )
         if request is None or answer.role != Message.Role.ASSISTANT:
             raise PushError("invalid_payload", "message_id names no answer to a message.")
         asked = Asked(request, user_id, command.client_id, command.queue)
@@ -59,7 +67,7 @@ def branch_message(conversation_id: uuid.UUID, user_id: int, command: BranchMess
     said = read_body(conversation_id, command.body)
 
     def start(conversation: Conversation) -> Run:
-        message = find(conversation_id, command.message_id)
+        message = queries.find(conversation_id, command.message_id)
         if message.author_id != user_id:
             raise PushError("forbidden", "Only its author may ask otherwise.")
         first = _first(message)
@@ -90,14 +98,14 @@ def branch_message(conversation_id: uuid.UUID, user_id: int, command: BranchMess
 @transaction.atomic
 def select_branch(
     conversation_id: uuid.UUID, user_id: int, command: SelectBranch
-) -> dict[str, object]:
+) -> BranchSelected:
     """Shows this alternative to everybody; the same again changes and tells nothing.
 
     Raises PushError: "not_found", "invalid_payload" for a message without alternatives.
     """
     conversation = lock(conversation_id)
     me = queries.membership(conversation_id, user_id)
-    message = find(conversation_id, command.message_id)
+    message = queries.find(conversation_id, command.message_id)
     first = message.branch_of
     if first is None:
         raise PushError("invalid_payload", "The message has no alternatives.")

@@ -68,7 +68,7 @@ class AssistantEvents(Seat, HistoryChannel):
     async def on_select_branch(self, command: SelectBranch) -> Mapping[str, Any]:
         """{"branch_of", "message_id"}."""
         spend("change", self.identity.user_id)
-        return await self.as_member(branches.select_branch, command)
+        return dict(await self.as_member(branches.select_branch, command))
 
     @handles("continue_run", ContinueRun)
     async def on_continue_run(self, command: ContinueRun) -> Mapping[str, Any]:

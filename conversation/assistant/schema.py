@@ -77,6 +77,29 @@ class AnswerApproval(Payload):
     approve: bool
 
 
+# --- The same over REST, where the address names the run or the message -----------------------------
+class RestartBody(Payload):
+    """What starts a run beside another one."""
+
+    client_id: ClientId
+    queue: bool = False
+
+
+class BranchBody(Payload):
+    """What is asked otherwise."""
+
+    body: Body
+    client_id: ClientId
+    queue: bool = False
+
+
+class ApprovalBody(Payload):
+    """Yes or no."""
+
+    approve: bool
+
+
+# --- Answers -------------------------------------------------------------------------------------
 class RunStarted(TypedDict):
     """The reply to what starts a run: `message` is the answer that will be written."""
 
@@ -88,6 +111,19 @@ class RunRead(TypedDict):
     """The reply to `fetch_run`: with `text`."""
 
     run: RunShape
+
+
+class RunsRead(TypedDict):
+    """The active runs of a conversation: with `text`."""
+
+    runs: list[RunShape]
+
+
+class BranchSelected(TypedDict):
+    """The reply to `select_branch`: the first of the alternatives, and the one that is shown now."""
+
+    branch_of: str
+    message_id: str
 
 
 class CancelVerdict(TypedDict):
