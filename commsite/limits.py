@@ -66,7 +66,11 @@ LIMITS: Final[dict[str, int | float]] = {
     "HISTORY_PER_S": 10.0,  # pages of history, searches
     "TYPING_PER_S": 1.0,
     "READ_MARKS_PER_S": 2.0,
+    "READ_MARK_BURST": 10,  # a person has several tabs
     "RUNS_PER_MIN": 10,
+    "TYPING_EXPIRY_S": 10.0,  # whoever does not say again that they type has stopped
+    "TYPING_MEMBERS": 100,  # in larger conversations nobody is told who types
+    "RECEIPTS_MEMBERS": 100,  # in larger ones receipts are numbers, and unread counts come with mentions
 }
 
 

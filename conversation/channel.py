@@ -15,6 +15,7 @@ from commsite.realtime.registry import Fact
 from commsite.realtime.threads import in_thread
 from conversation import actions, queries
 from conversation.assistant.channel import AssistantEvents
+from conversation.attention_channel import AttentionEvents
 from conversation.message_channel import MessageEvents
 from conversation.schema import (
     AddMember,
@@ -27,7 +28,9 @@ from presence.room_channel import RoomChannel
 PREFIX = "conversation:"
 
 
-class ConversationChannel(AssistantEvents, MessageEvents, RoomChannel, HistoryChannel):
+class ConversationChannel(
+    AssistantEvents, MessageEvents, AttentionEvents, RoomChannel, HistoryChannel
+):
     """Thin: finds the conversation and the member, then hands over to queries and actions."""
 
     _is_leaving = False

@@ -24,7 +24,7 @@ _ALLOWED: dict[Kind, tuple[tuple[str, str | None, float], ...]] = {
     "change": (("MESSAGE_CHANGES_PER_S", None, 1),),
     "history": (("HISTORY_PER_S", None, 1),),
     "typing": (("TYPING_PER_S", None, 1),),
-    "read": (("READ_MARKS_PER_S", None, 1),),
+    "read": (("READ_MARKS_PER_S", "READ_MARK_BURST", 1),),
     "assistant": (("RUNS_PER_MIN", None, 60),),
 }
 """Kind -> (setting of the rate, setting of the burst or the rate itself, in how many seconds)."""

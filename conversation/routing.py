@@ -2,13 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from commsite.realtime import pubsub, registry
+from commsite.clients.channel import on_user_join
+from commsite.realtime import pubsub, registry, telemetry
 from commsite.realtime.hub import hub
-from conversation import actions, queries
+from conversation import actions, attention, hooks, queries, receipts, typing_notices
 from conversation.channel import ConversationChannel, eject_strangers, take_topic_away
 from conversation.consumers import ConversationConsumer
+from conversation.mark_writer import writer
 from conversation.models import Change
+from conversation.typing_notices import notices
 from presence import belonging
+
+CHANGES_UNREAD = ("message_sent", "message_edited", "message_deleted")
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/conversation/websocket", ConversationConsumer.as_asgi()),
@@ -26,6 +31,25 @@ def register() -> None:
     registry.declare("membership_changed", registry.Delivery.STATE)
     pubsub.on_control(actions.MEMBER_REMOVED_CONTROL, take_topic_away)
     pubsub.on_gap(_recheck)
+    _register_attention()
+
+
+def _register_attention() -> None:
+    """Typing, receipts and unread counts: what they follow, what they add, and that they live with the hub."""
+    registry.declare("typing_changed", registry.Delivery.EPHEMERAL)
+    registry.declare("receipts_changed", registry.Delivery.STATE)
+    registry.declare("unread_changed", registry.Delivery.STATE)
+    hooks.on_message(attention.take_part)
+    hooks.on_welcome(receipts.welcome_part)
+    on_user_join(receipts.user_part)
+    for event in CHANGES_UNREAD:
+        pubsub.on_announced(event, writer.on_news)
+    pubsub.on_control(typing_notices.CONTROL, notices.on_control)
+    pubsub.on_stop(writer.finish)
+    telemetry.subscribe("hub_started", notices.start)
+    telemetry.subscribe("hub_started", writer.start)
+    telemetry.subscribe("hub_stopping", notices.stop)
+    telemetry.subscribe("ticked", notices.on_tick)
 
 
 def _recheck() -> None:

@@ -8,37 +8,16 @@ named in it. What is deleted does not count. Counting stops at MOST: people are 
 import uuid
 from collections import defaultdict
 from collections.abc import Collection
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
+from conversation.attention_schema import ThreadUnread, UnreadShape
 from conversation.models import Member, Mention, Message, ReadMark
 
 MOST = 100
 """Nobody counts further: a person who was away for a year costs no more than one who was away for a day."""
-
-
-class ThreadUnread(TypedDict):
-    """A followed thread with something unread in it."""
-
-    thread_id: str
-    unread: int
-    mentions: int
-    read_seq: int
-
-
-class UnreadShape(TypedDict):
-    """What one member has not read of one conversation; `unread` and `mentions` hold the threads' too.
-
-    `read_seq` is the mark in the conversation itself. Numbers of 100 mean "100 or more".
-    """
-
-    conversation_id: str
-    unread: int
-    mentions: int
-    read_seq: int
-    threads: list[ThreadUnread]
 
 
 class Reader(NamedTuple):

@@ -116,7 +116,7 @@ async def connect() -> AsyncIterator[Callable[[User], Awaitable[PhoenixClient]]]
 
     async def connect(user: User) -> PhoenixClient:
         clients.append(await in_process.connect(ConversationConsumer.as_asgi(), user))
-        clients[-1].deaf_to = PRESENCE
+        clients[-1].deaf_to = PRESENCE | {"receipts_changed", "typing_changed"}
         return clients[-1]
 
     yield connect
