@@ -1,6 +1,7 @@
-"""How much CPU an answer of 10,000 chunks costs between the model's server and the run, beside other clients.
+"""How much CPU an answer of 10,000 chunks costs between the model's server and the run, beside other clients; and how
+soon the server of a cancelled answer sees its connection closed.
 
-    python -m bench.assistant [--chunks 10000] [--rounds 5] [--pace 0]
+    python -m bench.assistant [--chunks 10000] [--rounds 5] [--pace 0] [--cancels 50]
 
 The server is a process of its own, pinned to another core, and writes each chunk by itself. What is counted is the CPU
 of the client's process: user and system, sockets included. Clients take turns. `--pace` puts microseconds between
@@ -19,6 +20,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib.util
+import itertools
 import json
 import multiprocessing
 import os
@@ -33,13 +35,14 @@ import httpx2
 import uvloop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from multiprocessing.connection import Connection
 
     Client = Callable[[str], Awaitable[int]]
 
 WORDS = ("The ", "quick ", "brown ", "fox ", "jümps ", "over ", "the ", "lazy ", "dog. ", "🙂 ")
 CLAIM_S = 0.3
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 BODY: dict[str, Any] = {
     "model": "bench",
     "messages": [{"role": "user", "content": "Go."}],
@@ -78,8 +81,10 @@ def serve(chunks: int, pace_us: int, told: Connection, core: int | None) -> None
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                await take_request(reader)
-                await stream(writer, parts, pace_us)
+                if b'"endless"' in await take_request(reader):
+                    told.send(await stream_until_gone(reader, writer, parts))
+                else:
+                    await stream(writer, parts, pace_us)
         writer.close()
 
     async def run() -> None:
@@ -90,21 +95,35 @@ def serve(chunks: int, pace_us: int, told: Connection, core: int | None) -> None
     uvloop.run(run())
 
 
-async def take_request(reader: asyncio.StreamReader) -> None:
+async def take_request(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     length = next(
         int(line.split(b":")[1])
         for line in head.lower().split(b"\r\n")
         if line.startswith(b"content-length:")
     )
-    await reader.readexactly(length)
+    return await reader.readexactly(length)
+
+
+async def stream_until_gone(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, parts: list[bytes]
+) -> int:
+    """50 tokens a second for as long as somebody listens; returns when nobody did any more, in monotonic ns."""
+    gone = asyncio.ensure_future(reader.read())
+    gone_at: list[int] = []
+    gone.add_done_callback(lambda _: gone_at.append(time.monotonic_ns()))
+    writer.write(HEAD)
+    for part in itertools.cycle(parts[1:9]):
+        writer.write(part)
+        if (await asyncio.wait({gone}, timeout=0.02))[0]:
+            break
+    with contextlib.suppress(ConnectionError):
+        gone.result()
+    return gone_at[0]
 
 
 async def stream(writer: asyncio.StreamWriter, parts: list[bytes], pace_us: int) -> None:
-    head = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    writer.write(head)
+    writer.write(HEAD)
     for part in parts:
         writer.write(part)
         await writer.drain()
@@ -119,6 +138,12 @@ async def stream(writer: asyncio.StreamWriter, parts: list[bytes], pace_us: int)
 
 
 async def commsite(url: str) -> int:
+    async with aclosing(answer_from(url, "bench")) as events:
+        return sum([len(event["delta"]) async for event in events if "delta" in event])
+
+
+def answer_from(url: str, model: str) -> AsyncGenerator[dict[str, Any]]:
+    """The events that a run would get."""
     from conversation.assistant.backend import answer  # noqa: PLC0415  Django must be set up
     from conversation.assistant.job import Job, ToolCall, Turn, Verdict  # noqa: PLC0415
     from conversation.assistant.model_server import server_of  # noqa: PLC0415
@@ -136,12 +161,7 @@ async def commsite(url: str) -> int:
         turns=[Turn(role="user", content="Go.")],
         approve=approve,
     )
-    chars = 0
-    async with aclosing(answer(OpenAIBackend(server_of(url, ""), "bench"), job)) as events:
-        async for event in events:
-            if event["type"] == "TEXT_MESSAGE_CONTENT":
-                chars += len(event["delta"])
-    return chars
+    return answer(OpenAIBackend(server_of(url, ""), model), job)
 
 
 async def httpx2_sse(url: str) -> int:
@@ -214,12 +234,34 @@ async def run(options: argparse.Namespace, url: str) -> dict[str, list[tuple[flo
     return found
 
 
+async def cancel_often(url: str, times: int, told: Connection) -> list[float]:
+    """Milliseconds from the cancel of an answer under way to the end of its connection at the server, each time."""
+    found = []
+    for _ in range(times):
+        has_begun = asyncio.Event()
+
+        async def read(has_begun: asyncio.Event = has_begun) -> None:
+            async with aclosing(answer_from(url, "endless")) as events:
+                async for event in events:
+                    if event["type"] == "TEXT_MESSAGE_CONTENT":
+                        has_begun.set()
+
+        reading = asyncio.create_task(read())
+        await has_begun.wait()
+        cancelled_at = time.monotonic_ns()
+        reading.cancel()
+        await asyncio.wait({reading})
+        found.append((await asyncio.to_thread(told.recv) - cancelled_at) / 1e6)
+    return sorted(found)
+
+
 def main() -> int:
     """Prints a table; returns 1 when the claim is missed."""
     parser = argparse.ArgumentParser(description="CPU of a streamed answer, beside other clients")
     parser.add_argument("--chunks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pace", type=int, default=0, help="microseconds between two chunks")
+    parser.add_argument("--cancels", type=int, default=50)
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commsite.settings")
     django.setup()
@@ -232,10 +274,15 @@ def main() -> int:
     server.start()
     os.sched_setaffinity(0, {cores[0]})
     try:
-        found = uvloop.run(run(options, f"http://127.0.0.1:{ours.recv()}/v1"))
+        url = f"http://127.0.0.1:{ours.recv()}/v1"
+        found = uvloop.run(run(options, url))
+        closed = uvloop.run(cancel_often(url, options.cancels, ours))
     finally:
         server.terminate()
         server.join()
+    if closed:
+        p50, p99 = closed[len(closed) // 2], closed[int(len(closed) * 0.99)]
+        print(f"closed at the server after a cancel: p50 {p50:.2f} ms, p99 {p99:.2f} ms\n")
     return report(found, options.chunks, is_paced=options.pace > 0)
 
 
