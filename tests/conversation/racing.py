@@ -4,7 +4,10 @@
 `open` opens a conversation of ada and grace: its id.
 `send <id> <username> <client id> ...` sends a message each: [[client id, seq, message id, is new], ...].
 `rule <id> <times>` lets ada rename it, add linus and remove him again so often: null.
-`facts <id>` reads what everybody was told: [[seq, event], ...].
+`react <id> <username> <message id> <times>` adds and removes three emoji, over and over: null.
+`edit <id> <username> <message id> <body> ...` each body against revision 1: [body, ...] that were taken.
+`message <id> <message id>` the message as it is now.
+`facts <id>` reads what everybody was told: [[seq, event, payload], ...].
 """
 
 from __future__ import annotations
@@ -22,10 +25,13 @@ django.setup()
 from django.contrib.auth.models import User  # noqa: E402 - models exist only after setup()
 from django.db import connection  # noqa: E402
 
+from commsite.realtime.errors import PushError  # noqa: E402
 from conversation import actions, queries  # noqa: E402
 from conversation.schema import (  # noqa: E402
     AddMember,
     CreateConversation,
+    EditMessage,
+    React,
     RemoveMember,
     RenameConversation,
     SendMessage,
@@ -33,6 +39,8 @@ from conversation.schema import (  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from conversation.message_shape import MessageShape
 
 THREADS = 6
 
@@ -69,8 +77,50 @@ def rule(room: str, times: str) -> None:
         actions.remove_member(here, ada, RemoveMember(user_id=linus))
 
 
+def react(room: str, username: str, message_id: str, times: str) -> None:
+    here, who = uuid.UUID(room), person(username)
+
+    def toggle(number: int) -> None:
+        reaction = React(message_id=uuid.UUID(message_id), emoji="❤🐎👍"[number % 3])
+        deed = actions.remove_reaction if number % 5 == 4 else actions.add_reaction
+        try:
+            deed(here, who, reaction)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(toggle, range(int(times))))
+
+
+def edit(room: str, username: str, message_id: str, *bodies: str) -> list[str]:
+    here, who = uuid.UUID(room), person(username)
+
+    def edit_one(body: str) -> bool:
+        command = EditMessage(message_id=uuid.UUID(message_id), revision=1, body=body)
+        try:
+            actions.edit_message(here, who, command)
+        except PushError as error:
+            if error.reason != "conflict":
+                raise
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [
+            body for body, taken in zip(bodies, pool.map(edit_one, bodies), strict=True) if taken
+        ]
+
+
+def message(room: str, message_id: str) -> MessageShape:
+    return queries.message(uuid.UUID(room), person("ada"), uuid.UUID(message_id))
+
+
 def facts(room: str) -> list[list[object]]:
-    return [[fact.seq, fact.event] for fact in queries.facts(uuid.UUID(room), 0, 1 << 40)]
+    return [
+        [fact.seq, fact.event, fact.payload] for fact in queries.facts(uuid.UUID(room), 0, 1 << 40)
+    ]
 
 
 if __name__ == "__main__":
@@ -79,6 +129,9 @@ if __name__ == "__main__":
         "open": open_room,
         "send": send,
         "rule": rule,
+        "react": react,
+        "edit": edit,
+        "message": message,
         "facts": facts,
     }
     answer = verbs[verb](*arguments)

@@ -69,15 +69,15 @@ def test_many_writers_make_one_sequence_without_gap_or_repeat(race: Race) -> Non
     (facts,) = race.run(["facts", race.room])
 
     sent = adas + graces
-    assert [seq for seq, _ in facts] == list(range(1, 2 * MESSAGES + 15 + 1))
-    assert Counter(event for _, event in facts) == {
+    assert [seq for seq, _, _ in facts] == list(range(1, 2 * MESSAGES + 15 + 1))
+    assert Counter(event for _, event, _ in facts) == {
         "message_sent": 2 * MESSAGES,
         "conversation_renamed": 5,
         "member_added": 5,
         "member_removed": 5,
     }
     assert sorted(seq for _, seq, _, _ in sent) == [
-        seq for seq, event in facts if event == "message_sent"
+        seq for seq, event, _ in facts if event == "message_sent"
     ]
     assert all(is_new for _, _, _, is_new in sent)
 
@@ -95,3 +95,41 @@ def test_a_message_sent_from_everywhere_at_once_is_one_message(race: Race) -> No
     assert new == sorted(set(client_ids))
     seqs = sorted(seq for found in messages.values() for seq, _ in found)
     assert seqs == list(range(1, MESSAGES // 4 + 1))
+
+
+def test_reactions_from_everywhere_at_once_are_one_set_and_the_facts_lead_to_it(race: Race) -> None:
+    ((_, _, message_id, _),) = race.run(race.send("ada", ["c1"]))[0]
+    reactors = [["react", race.room, who, message_id, "15"] for who in ("ada", "ada", "grace")]
+
+    race.run(*reactors)
+    (facts,), (message,) = (
+        race.run(["facts", race.room]),
+        race.run(["message", race.room, message_id]),
+    )
+
+    assert [seq for seq, _, _ in facts] == list(range(1, len(facts) + 1))
+    told: set[tuple[str, int]] = set()
+    for _, event, payload in facts[1:]:
+        one = (payload["emoji"], payload["user"]["id"])
+        # Nobody is told of what changes nothing.
+        assert (one in told) == (event == "reaction_removed")
+        told ^= {one}
+    kept = {
+        (each["emoji"], user_id) for each in message["reactions"] for user_id in each["user_ids"]
+    }
+    assert kept == told
+
+
+def test_of_edits_of_one_revision_at_once_exactly_one_is_taken(race: Race) -> None:
+    ((_, _, message_id, _),) = race.run(race.send("ada", ["c1"]))[0]
+    bodies = [[f"{writer} {n}" for n in range(6)] for writer in ("here", "there")]
+
+    taken = race.run(*(["edit", race.room, "ada", message_id, *each] for each in bodies))
+    (facts,), (message,) = (
+        race.run(["facts", race.room]),
+        race.run(["message", race.room, message_id]),
+    )
+
+    assert [message["body"]] == [body for each in taken for body in each]
+    assert message["revision"] == 2
+    assert [event for _, event, _ in facts] == ["message_sent", "message_edited"]
