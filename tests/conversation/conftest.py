@@ -16,7 +16,7 @@ from conversation.consumers import ConversationConsumer
 from conversation.models import Conversation
 from conversation.schema import CreateConversation, SendMessage
 from tests.support import in_process
-from tests.support.convergence import Told
+from tests.support.convergence import Told, apply, replayed, snapshot
 from tests.support.phoenix_client import PRESENCE
 
 if TYPE_CHECKING:
@@ -100,6 +100,29 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     monkeypatch.setattr(facts, "announce_on_commit", ear.announce_on_commit)
     monkeypatch.setattr(facts, "control_on_commit", ear.control_on_commit)
     return ear
+
+
+@pytest.fixture
+def converges(room: Conversation, ada: User, ear: Ear) -> Callable[..., None]:
+    """Runs actions between two snapshots of one observer, compares, then replays the facts."""
+
+    def converges(*steps: Callable[[], object], observer: User = ada) -> None:
+        before = snapshot(room.id, observer.pk)
+        already = len(ear.on(room.id))
+        for step in steps:
+            step()
+        told = ear.on(room.id)[already:]
+        after = snapshot(room.id, observer.pk)
+
+        assert told, "nothing was announced"
+        assert apply(told, before) == after
+        retold = replayed(room.id, before["seq"], after["seq"])
+        assert [(fact.seq, fact.event) for fact in retold] == [
+            (fact.seq, fact.event) for fact in told
+        ]
+        assert apply(retold, before) == after
+
+    return converges
 
 
 @pytest.fixture

@@ -39,29 +39,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def converges(room: Conversation, ada: User, ear: Ear) -> Callable[..., None]:
-    """Runs actions between two snapshots of one observer, compares, then replays the facts."""
-
-    def converges(*steps: Callable[[], object], observer: User = ada) -> None:
-        before = snapshot(room.id, observer.pk)
-        already = len(ear.on(room.id))
-        for step in steps:
-            step()
-        told = ear.on(room.id)[already:]
-        after = snapshot(room.id, observer.pk)
-
-        assert told, "nothing was announced"
-        assert apply(told, before) == after
-        retold = replayed(room.id, before["seq"], after["seq"])
-        assert [(fact.seq, fact.event) for fact in retold] == [
-            (fact.seq, fact.event) for fact in told
-        ]
-        assert apply(retold, before) == after
-
-    return converges
-
-
 def test_sending_converges(room: Conversation, converges: Callable, grace: User, say: Say) -> None:
     question = say(grace, "why?")
 

@@ -66,7 +66,21 @@ def apply(facts: Iterable[Told], before: dict[str, Any]) -> dict[str, Any]:
         assert fact.seq == after["seq"] + 1, f"{fact.event} came as {fact.seq} after {after['seq']}"
         after["seq"] = fact.seq
         _APPLIERS[fact.event](after, copy.deepcopy(fact.payload))
+    _hide(after)
     return after
+
+
+def _hide(after: dict[str, Any]) -> None:
+    """Of alternatives a page shows the selected one, and no answer to what it does not show."""
+    every = [*after["messages"], *(each for thread in after["threads"].values() for each in thread)]
+    hidden = {each["id"] for each in every if each["branch"] and not each["branch"]["selected"]}
+    after["messages"] = _shown(after["messages"], hidden)[-PAGE_MESSAGES:]
+    threads = {root: _shown(thread, hidden) for root, thread in after["threads"].items()}
+    after["threads"] = {root: thread for root, thread in threads.items() if thread}
+
+
+def _shown(messages: list[Any], hidden: set[str]) -> list[Any]:
+    return [each for each in messages if not hidden & {each["id"], each["parent_id"]}]
 
 
 def _kept(after: dict[str, Any], message_id: str) -> Iterator[dict[str, Any]]:
@@ -78,10 +92,29 @@ def _kept(after: dict[str, Any], message_id: str) -> Iterator[dict[str, Any]]:
 def _message_sent(after: dict[str, Any], payload: dict[str, Any]) -> None:
     message = payload["message"]
     if message["thread_id"] is None:
-        after["messages"] = [*after["messages"], message][-PAGE_MESSAGES:]
+        after["messages"].append(message)
     else:
         after["threads"].setdefault(message["thread_id"], []).append(message)
     _count_replies(after, payload)
+    if message["branch"] is not None:
+        for index, sibling in enumerate(_alternatives(after, message["branch_of"]), 1):
+            selected = message["branch"]["selected"] and sibling["id"] == message["id"]
+            count = message["branch"]["count"]
+            sibling["branch"] = {"index": index, "count": count, "selected": selected}
+
+
+def _alternatives(after: dict[str, Any], first: str) -> Iterator[dict[str, Any]]:
+    """The messages at one place, in their order; the first one may not know yet that it has others."""
+    for messages in (after["messages"], *after["threads"].values()):
+        for message in messages:
+            if first in (message["id"], message["branch_of"]):
+                message["branch_of"] = first
+                yield message
+
+
+def _branch_selected(after: dict[str, Any], payload: dict[str, Any]) -> None:
+    for sibling in _alternatives(after, payload["branch_of"]):
+        sibling["branch"]["selected"] = sibling["id"] == payload["message_id"]
 
 
 def _count_replies(after: dict[str, Any], payload: dict[str, Any]) -> None:
@@ -156,4 +189,5 @@ _APPLIERS = {
     "member_removed": _member_removed,
     "conversation_renamed": _conversation_changed,
     "conversation_changed": _conversation_changed,
+    "branch_selected": _branch_selected,
 }
