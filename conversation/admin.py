@@ -11,7 +11,15 @@ from django.db import transaction
 
 from conversation import actions
 from conversation.message_shape import Person
-from conversation.models import Change, Conversation, Member, Message
+from conversation.models import (
+    Attachment,
+    Change,
+    Conversation,
+    Member,
+    Message,
+    MessageRevision,
+    Reaction,
+)
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -19,6 +27,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     _ConversationAdmin = admin.ModelAdmin[Conversation]
+    _RevisionInline = admin.TabularInline[MessageRevision, Message]
+    _ReactionInline = admin.TabularInline[Reaction, Message]
+    _FileInline = admin.TabularInline[Attachment, Message]
     _MemberAdmin = admin.ModelAdmin[Member]
     _MessageAdmin = admin.ModelAdmin[Message]
     _ChangeAdmin = admin.ModelAdmin[Change]
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
     _MemberForm = ModelForm[Member]
 else:
     _ConversationAdmin = _MemberAdmin = _MessageAdmin = _ChangeAdmin = admin.ModelAdmin
+    _RevisionInline = _ReactionInline = _FileInline = admin.TabularInline
 
 
 def _actor(request: "HttpRequest") -> Person:
@@ -38,24 +50,27 @@ class _Undeletable:
 
 
 class _ReadOnly(_Undeletable):
-    def has_add_permission(self, request: "HttpRequest") -> bool:
+    def has_add_permission(self, request: "HttpRequest", obj: object = None) -> bool:
         return False
 
     def has_change_permission(self, request: "HttpRequest", obj: object = None) -> bool:
         return False
 
 
+_TOLD = ("last_seq", "last_activity_at", "created_at")
+
+
 @admin.register(Conversation)
 class ConversationAdmin(_Undeletable, _ConversationAdmin):
-    """Search and rename."""
+    """Search, rename, set the assistant."""
 
-    list_display = ("title", "id", "created_by", "last_seq", "last_activity_at", "created_at")
+    list_display = ("title", "id", "created_by", *_TOLD)
     list_select_related = ("created_by",)
     search_fields = ("title", "=id", "=members__user__username")
     date_hierarchy = "created_at"
     ordering = ("-last_activity_at",)
-    fields = ("id", "title", "created_by", "last_seq", "last_activity_at", "created_at")
-    readonly_fields = ("id", "created_by", "last_seq", "last_activity_at", "created_at")
+    fields = ("id", "title", "assistant", "created_by", *_TOLD)
+    readonly_fields = ("id", "created_by", *_TOLD)
 
     def has_add_permission(self, request: "HttpRequest") -> bool:
         """A conversation without a member would be nobody's: people open them, not the admin."""
@@ -64,11 +79,13 @@ class ConversationAdmin(_Undeletable, _ConversationAdmin):
     def save_model(
         self, request: "HttpRequest", obj: Conversation, form: "_ConversationForm", change: bool
     ) -> None:
-        """Renames, and tells the members."""
-        if "title" not in form.changed_data:
-            return
+        """Changes what was changed, and tells the members."""
         with transaction.atomic():
-            actions.do_rename(actions.lock(obj.pk), obj.title, by=_actor(request))
+            conversation = actions.lock(obj.pk)
+            if "title" in form.changed_data:
+                actions.do_rename(conversation, obj.title, by=_actor(request))
+            if "assistant" in form.changed_data:
+                actions.do_set_assistant(conversation, obj.assistant, by=_actor(request))
 
 
 @admin.register(Member)
@@ -110,17 +127,61 @@ class MemberAdmin(_MemberAdmin):
             self.delete_model(request, member)
 
 
+class _RevisionsOfMessage(_ReadOnly, _RevisionInline):
+    """What it said before: the only place where deleted words are still shown."""
+
+    model = MessageRevision
+    fields = ("revision", "body", "replaced_by", "replaced_at")
+    readonly_fields = fields
+    ordering = ("revision",)
+    extra = 0
+
+
+class _ReactionsToMessage(_ReadOnly, _ReactionInline):
+    model = Reaction
+    fields = ("emoji", "user", "created_at")
+    readonly_fields = fields
+    extra = 0
+
+
+class _FilesOfMessage(_ReadOnly, _FileInline):
+    model = Attachment
+    fields = ("name", "content_type", "size", "uploader", "created_at")
+    readonly_fields = fields
+    extra = 0
+
+
 @admin.register(Message)
 class MessageAdmin(_ReadOnly, _MessageAdmin):
-    """Read and search what was said."""
+    """Read and search what was said, also what was edited or deleted."""
 
-    list_display = ("conversation", "seq", "author", "body", "created_at")
+    list_display = ("conversation", "seq", "author", "body", "state", "created_at")
     list_select_related = ("conversation", "author")
-    search_fields = ("body", "=author__username", "=conversation__id", "=client_id")
+    list_filter = (
+        "role",
+        ("deleted_at", admin.EmptyFieldListFilter),
+        ("edited_at", admin.EmptyFieldListFilter),
+        ("pinned_at", admin.EmptyFieldListFilter),
+    )
+    search_fields = (
+        *("body", "revisions__body", "=author__username", "=conversation__id", "=client_id"),
+    )
     raw_id_fields = ("conversation", "author", "reply_to")
     readonly_fields = ("seq", "created_at")
+    inlines = (_RevisionsOfMessage, _ReactionsToMessage, _FilesOfMessage)
     ordering = ("-id",)  # of version 7: the newest first, by the primary key's own index
     show_full_result_count = False
+
+    @admin.display(description="state")
+    def state(self, message: Message) -> str:
+        """What became of it."""
+        marks = {
+            "deleted": message.deleted_at,
+            "edited": message.edited_at,
+            "pinned": message.pinned_at,
+            "in a thread": message.thread_id,
+        }
+        return ", ".join(mark for mark, value in marks.items() if value)
 
 
 @admin.register(Change)

@@ -105,11 +105,16 @@ def set_assistant(
     conversation = lock(conversation_id)
     by = person_shape(_check_owner(conversation_id, user_id))
     if conversation.assistant != command.assistant:
-        conversation.assistant = command.assistant
-        conversation.save(update_fields=["assistant"])
-        what = {"conversation": here_shape(conversation), "by": by}
-        record(conversation, Change.Event.CONVERSATION_CHANGED, what, by=by)
+        do_set_assistant(conversation, command.assistant, by=by)
     return here_shape(conversation)
+
+
+def do_set_assistant(conversation: Conversation, mode: str, *, by: Person | None) -> None:
+    """Sets when the assistant answers in a locked conversation and tells its members."""
+    conversation.assistant = mode
+    conversation.save(update_fields=["assistant"])
+    what = {"conversation": here_shape(conversation), "by": by}
+    record(conversation, Change.Event.CONVERSATION_CHANGED, what, by=by)
 
 
 # --- Members -------------------------------------------------------------------------------------

@@ -77,5 +77,5 @@ def spend(kind: Kind, user_id: int) -> None:
         return
     wait_s = rates().wait_s(kind, user_id)
     if wait_s > 0:
-        count("rate_limited_total", kind=kind)
+        count("acts_throttled_total", kind=kind)
         raise PushError("rate_limited", retry_after_ms=max(1, round(wait_s * 1000)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ from django.urls import reverse
 
 from conversation import actions
 from conversation.models import Change, Conversation, Member, Message
-from conversation.schema import AddMember
+from conversation.schema import AddMember, EditMessage, NameMessage, React, SendMessage
 from tests.support.convergence import apply, snapshot
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def test_what_the_admin_changes_is_told_to_the_members(
     before = snapshot(room.id, ada.pk)
 
     answers = [
-        admin_client.post(page(Conversation, "change", room.pk), {"title": "COBOL"}),
+        admin_client.post(
+            page(Conversation, "change", room.pk), {"title": "COBOL", "assistant": "off"}
+        ),
         admin_client.post(
             page(Member, "add"), {"conversation": room.pk, "user": linus.pk, "role": "owner"}
         ),
@@ -86,6 +89,7 @@ def test_what_the_admin_changes_is_told_to_the_members(
     assert [answer.status_code for answer in answers] == [302, 302, 302]
     assert [told.event for told in ear.on(room.id)] == [
         "conversation_renamed",
+        "conversation_changed",
         "member_added",
         "member_removed",
     ]
@@ -106,3 +110,26 @@ def test_several_members_are_removed_at_once(
     assert answer.status_code == 302
     assert {control["user_id"] for _, control in ear.controls} == {ada.pk, grace.pk}
     assert not Member.objects.exists()
+
+
+def test_the_admin_still_reads_what_was_edited_or_deleted_and_who_reacted(
+    admin_client: Client, room: Conversation, ada: User, grace: User
+) -> None:
+    sent = actions.send_message(room.id, ada.pk, SendMessage(body="first words", client_id="c1"))
+    said = uuid.UUID(sent.message["id"])
+    actions.edit_message(
+        room.id, ada.pk, EditMessage(message_id=said, revision=1, body="second words")
+    )
+    actions.add_reaction(room.id, grace.pk, React(message_id=said, emoji="🐎"))
+    look = page(Message, "change", said)
+
+    reacted = admin_client.get(look).content.decode()
+    actions.delete_message(room.id, ada.pk, NameMessage(message_id=said))
+    deleted = admin_client.get(look).content.decode()
+    found = admin_client.get(page(Message, "changelist"), {"q": "first words"})
+
+    assert "🐎" in reacted
+    assert "first words" in deleted
+    assert "second words" in deleted
+    assert found.context["cl"].result_count == 1
+    assert "deleted, edited" in found.content.decode()

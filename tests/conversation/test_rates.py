@@ -91,7 +91,7 @@ def test_too_fast_is_told_with_the_time_to_wait_and_counted(
 ) -> None:
     people = Rates(clock)
     monkeypatch.setattr(rates, "rates", lambda: people)
-    counter = ("rate_limited_total", (("kind", "typing"),))
+    counter = ("acts_throttled_total", (("kind", "typing"),))
     before = telemetry.counters[counter]
     spend("typing", 1)
 
