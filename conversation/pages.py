@@ -32,6 +32,7 @@ from conversation.schema import (
     RenameConversation,
     SendMessage,
 )
+from conversation.unread import Reader, unread
 from presence.pages import status_form
 from presence.queries import last_seen
 
@@ -108,9 +109,18 @@ def conversation(request: HttpRequest, conversation_id: uuid.UUID) -> HttpRespon
 
 
 def _rows(request: HttpRequest, limit: int) -> list[dict[str, Any]]:
+    user_id = user_of(request).pk
+    rows = list(queries.my_conversations(user_id)[:limit])
+    missed = unread([user_id], [row.id for row in rows])
     return [
-        {"conversation": row, "last": row.last_message, "hue": hue_of(row.id.int)}
-        for row in queries.my_conversations(user_of(request).pk)[:limit]
+        {
+            "conversation": row,
+            "last": row.last_message,
+            "hue": hue_of(row.id.int),
+            **{name: its[name] if its else 0 for name in ("unread", "mentions")},
+        }
+        for row in rows
+        for its in [missed.get(Reader(row.id, user_id))]
     ]
 
 

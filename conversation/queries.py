@@ -28,6 +28,7 @@ from conversation.schema import (
     person_shape,
     row_shape,
 )
+from conversation.unread import Reader, unread
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -314,17 +315,24 @@ def my_conversation(conversation_id: uuid.UUID, user_id: int) -> ConversationSha
     found = my_conversations(user_id).filter(pk=conversation_id).first()
     if found is None:
         raise PushError("not_found", NO_SUCH_CONVERSATION)
-    (row,) = row_shapes([found])
+    (row,) = row_shapes([found], user_id)
     return {**row, "members": [member_shape(row) for row in members(conversation_id)]}
 
 
-def row_shapes(conversations: Sequence[Conversation]) -> list[ConversationRow]:
-    """Conversations in a list, from rows of `my_conversations`."""
+def row_shapes(conversations: Sequence[Conversation], user_id: int) -> list[ConversationRow]:
+    """Conversations in this user's list, from rows of `my_conversations`."""
     lasts = [row.last_message for row in conversations if row.last_message is not None]
     shown = {last.id: shape for last, shape in zip(lasts, shapes(lasts), strict=True)}
+    missed = unread([user_id], [row.id for row in conversations])
     return [
-        row_shape(row, shown[row.last_message_id] if row.last_message_id else None)
+        row_shape(
+            row,
+            shown[row.last_message_id] if row.last_message_id else None,
+            its["unread"] if its else 0,
+            its["mentions"] if its else 0,
+        )
         for row in conversations
+        for its in [missed.get(Reader(row.id, user_id))]
     ]
 
 

@@ -170,12 +170,14 @@ class ConversationHere(Heading):
 
 
 class ConversationRow(ConversationHere):
-    """A conversation in a list."""
+    """A conversation in a list; 100 unread messages or mentions mean 100 or more."""
 
     last_seq: int
     last_message: MessageShape | None
     last_activity_at: str
     created_at: str
+    unread: int
+    mentions: int
 
 
 class ConversationShape(ConversationRow):
@@ -347,12 +349,16 @@ def here_shape(conversation: Conversation) -> ConversationHere:
     return {**heading_shape(conversation), "assistant": modes[conversation.assistant]}
 
 
-def row_shape(conversation: Conversation, last: MessageShape | None) -> ConversationRow:
-    """The conversation in a list, with its last message."""
+def row_shape(
+    conversation: Conversation, last: MessageShape | None, unread: int, mentions: int
+) -> ConversationRow:
+    """The conversation in a list, with its last message and what its reader has missed."""
     return {
         **here_shape(conversation),
         "last_seq": conversation.last_seq,
         "last_message": last,
         "last_activity_at": time_shape(conversation.last_activity_at),
         "created_at": time_shape(conversation.created_at),
+        "unread": unread,
+        "mentions": mentions,
     }

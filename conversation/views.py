@@ -57,7 +57,7 @@ class ConversationList(ConversationView):
         """List my conversations with their last messages, the liveliest first."""
         pages = LiveliestFirst()
         rows = pages.paginate_queryset(queries.my_conversations(me(request)), request, view=self)
-        return pages.get_paginated_response(queries.row_shapes(rows or []))
+        return pages.get_paginated_response(queries.row_shapes(rows or [], me(request)))
 
     @extend_schema(
         operation_id="conversations_create",
