@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversation import message_views, views
+from conversation import attention_views, message_views, views
 
 urlpatterns = [
     path("conversations/", views.ConversationList.as_view(), name="api-conversations"),
@@ -50,5 +50,25 @@ urlpatterns = [
         "conversations/<uuid:conversation_id>/pins/",
         message_views.PinsOfConversation.as_view(),
         name="api-pins",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/typing/",
+        attention_views.Typing.as_view(),
+        name="api-typing",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/receipts/",
+        attention_views.Receipts.as_view(),
+        name="api-receipts",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/read/",
+        attention_views.Read.as_view(),
+        name="api-read",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/delivered/",
+        attention_views.Delivered.as_view(),
+        name="api-delivered",
     ),
 ]

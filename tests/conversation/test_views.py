@@ -267,8 +267,12 @@ def test_openapi_describes_every_address(ada: User) -> None:
     assert paths == {
         "": ["get", "post"],
         "{conversation_id}/": ["get", "patch"],
+        "{conversation_id}/delivered/": ["post"],
         "{conversation_id}/members/": ["get", "post"],
         "{conversation_id}/members/{user_id}/": ["delete"],
+        "{conversation_id}/read/": ["post"],
+        "{conversation_id}/receipts/": ["get"],
+        "{conversation_id}/typing/": ["delete", "post"],
         "{conversation_id}/messages/": ["get", "post"],
         "{conversation_id}/messages/{message_id}/": ["delete", "get", "patch"],
         "{conversation_id}/messages/{message_id}/pin/": ["delete", "put"],
