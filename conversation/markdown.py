@@ -2,7 +2,8 @@
 
 CommonMark with tables, ~~strike~~ and bare http(s) addresses; a line break is a line break. There
 is no raw HTML, no image (a picture of another site would tell that site who reads what: it becomes
-a link) and no address but http, https and mailto. What comes out has passed an allow-list too.
+a link) and no address but http, https, mailto and messages of this site. What comes out has passed an
+allow-list too.
 """
 
 import re
@@ -51,12 +52,32 @@ _ATTRIBUTES: Final = {
     "pre": {"data-language"},
     "span": {"data-user"},
 }
+_PLACE: Final = re.compile(r"/conversations/[0-9a-f-]{36}/#message-[1-9][0-9]{0,15}")
+"""A message of this site, as the assistant links to what it found."""
+_PLACE_LINK: Final = re.compile(rf'(<a href="{_PLACE.pattern}")[^>]*>')
+
+
+def _only_places(tag: str, attribute: str, value: str) -> str | None:
+    """What the allow-list keeps of an attribute: no address of this site but a message's."""
+    if attribute != "href" or _is_allowed_link(value):
+        return value
+    return None
+
+
+def _is_allowed_link(address: str) -> bool:
+    scheme, colon, _ = address.partition(":")
+    if colon and "/" not in scheme:
+        return scheme.lower() in _SCHEMES
+    return _PLACE.fullmatch(address) is not None
+
+
 _CLEANER: Final = nh3.Cleaner(
     tags=set(_TAGS),
     attributes=_ATTRIBUTES,
     allowed_classes=_CLASSES,
     url_schemes=set(_SCHEMES),
-    url_relative="deny",
+    url_relative="pass_through",
+    attribute_filter=_only_places,
     link_rel="noopener nofollow ugc",
     set_tag_attribute_values={"a": {"target": "_blank"}},
 )
@@ -83,7 +104,8 @@ def render(body: str, mentions: Mapping[str, int] | None = None) -> str:
         return _as_it_is(body)
     env: dict[str, Any] = {"names": _Names(mentions or {}), "code_left": code_colours.MOST_CHARS}
     parser = _parser_for(body)
-    return _CLEANER.clean(parser.renderer.render(parser.parse(body, env), parser.options, env))
+    html = _CLEANER.clean(parser.renderer.render(parser.parse(body, env), parser.options, env))
+    return _PLACE_LINK.sub(r"\1>", html)  # within this site, in the same tab
 
 
 def mention_names(body: str) -> set[str]:
@@ -209,10 +231,6 @@ def _linked(text: Token, address: str) -> Iterator[Token]:
 
 
 # --- The parser ----------------------------------------------------------------------------------
-def _is_allowed_link(address: str) -> bool:
-    return address.partition(":")[0].lower() in _SCHEMES
-
-
 class _Renderer(RendererHTML):
     """Code with classes of ours; everything else as the library writes it."""
 

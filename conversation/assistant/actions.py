@@ -14,6 +14,7 @@ from commsite.realtime.errors import PushError
 from conversation import queries
 from conversation.assistant import runs, shapes
 from conversation.assistant.backend import configured_backend
+from conversation.assistant.commands import known_command
 from conversation.assistant.models import ACTIVE, Run, RunEvent
 from conversation.assistant.runs import Outcome
 from conversation.assistant.schema import CancelVerdict, StartRun
@@ -112,13 +113,14 @@ def _adopted(asked: Asked) -> Run | None:
 
 
 def answer_message(message: Message, conversation: Conversation) -> None:
-    """Starts a run for a new message that mentions the assistant, or wherever it always answers.
+    """Starts a run for a new message that mentions the assistant or is a command, or wherever it always answers.
 
     In the transaction of the message, which is never held up: a run that may not start is told as
     one that has failed, and says why.
     """
     is_asked = conversation.assistant == AssistantMode.ALWAYS or (
-        conversation.assistant == AssistantMode.MENTION and message.mentions_assistant
+        conversation.assistant == AssistantMode.MENTION
+        and (message.mentions_assistant or known_command(message.body) is not None)
     )
     if not is_asked or message.author_id is None:
         return

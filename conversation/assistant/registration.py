@@ -8,6 +8,7 @@ from commsite.realtime.hub import hub
 from conversation import hooks
 from conversation.assistant import actions, approvals, runs, shapes
 from conversation.assistant.backend import configured_backend
+from conversation.assistant.commands import slash_commands
 from conversation.assistant.engine import engine
 from conversation.assistant.folding import RunFolding
 from conversation.assistant.store import RUN_EVENT, Claim
@@ -30,9 +31,10 @@ def register() -> None:
 
 
 def who_answers(me: Member) -> dict[str, Any]:
-    """For every join reply: which assistant answers here."""
+    """For every join reply: which assistant answers here, and which commands it knows."""
     backend = configured_backend()
-    return {"conversation": {"backend": {"kind": backend.kind, "model": backend.model}}}
+    who = {"kind": backend.kind, "model": backend.model}
+    return {"conversation": {"backend": who, "commands": slash_commands()}}
 
 
 def _node() -> str | None:

@@ -12,6 +12,7 @@ from commsite.realtime import history_channel
 from commsite.realtime.hub import gap_handlers, hub
 from commsite.realtime.threads import in_thread
 from conversation import actions
+from conversation.assistant.commands import slash_commands
 from conversation.channel import ConversationChannel
 from conversation.models import Conversation, Member
 from conversation.schema import AddMember, RemoveMember, RenameConversation, SendMessage
@@ -59,6 +60,7 @@ async def test_a_joiner_gets_the_newest_fifty_and_who_is_there(
         "title": "Compilers",
         "assistant": "mention",
         "backend": {"kind": "workspace", "model": None},
+        "commands": slash_commands(),
     }
     assert (reply["pins"], reply["runs"]) == ([], [])
     assert reply["user"] == {"id": ada.pk, "username": "ada"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,7 @@ class Dom(HTMLParser):
         raise AssertionError(data)
 
 
+PLACE = re.compile(r"/conversations/[0-9a-f-]{36}/#message-\d+")
 ALLOWED: dict[str, set[str]] = {
     **{
         tag: set()
@@ -74,7 +76,9 @@ def assert_harmless(html: str) -> Dom:
     assert dom.open == []
     for tag, attributes in dom.elements:
         assert attributes.keys() <= ALLOWED[tag]
-        if tag == "a":
+        if tag == "a" and not attributes.keys() - {"href"}:
+            assert PLACE.fullmatch(attributes["href"] or "")
+        elif tag == "a":
             assert urlsplit(attributes.get("href") or "http:").scheme in {"http", "https", "mailto"}
             assert attributes["rel"] == "noopener nofollow ugc"
         if tag == "span":
@@ -127,6 +131,28 @@ def test_addresses_can_be_followed(body: str, address: str) -> None:
 
     assert [link["href"] for link in links] == [address]
     assert links[0]["rel"] == "noopener nofollow ugc"
+
+
+def test_a_message_of_this_site_can_be_followed_in_the_same_tab() -> None:
+    place = "/conversations/0b6e7f3a-3f0e-4c55-9a53-0d2f5b1f7c11/#message-12"
+
+    assert render(f"[ada]({place})") == f'<p><a href="{place}">ada</a></p>\n'
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "//evil.example/conversations/0b6e7f3a-3f0e-4c55-9a53-0d2f5b1f7c11/#message-1",
+        "/conversations/0b6e7f3a-3f0e-4c55-9a53-0d2f5b1f7c11/#message-1\\%22x",
+        "/conversations/0b6e7f3a-3f0e-4c55-9a53-0d2f5b1f7c11/leave/",
+        "/admin/logout/",
+        "#message-1",
+        "x",
+        "",
+    ],
+)
+def test_no_other_address_of_this_site_can_be_followed(address: str) -> None:
+    assert "href" not in render(f"[ada]({address})")
 
 
 @pytest.mark.parametrize("body", [r"http\://x.org", "`http://x.org`", "http://", "xhttp://x.org"])
