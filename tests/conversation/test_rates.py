@@ -52,14 +52,15 @@ def test_no_more_than_sixty_messages_a_minute(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "at_once"), [("change", 5), ("history", 10), ("typing", 1), ("read", 2)]
+    ("kind", "at_once", "per_s"),
+    [("change", 5, 5), ("history", 10, 10), ("typing", 1, 1), ("read", 10, 2)],
 )
-def test_each_kind_has_its_rate(clock: Clock, kind: Kind, at_once: int) -> None:
+def test_each_kind_has_its_rate(clock: Clock, kind: Kind, at_once: int, per_s: int) -> None:
     people = Rates(clock)
 
     waits = [people.wait_s(kind, 1) for _ in range(at_once + 1)]
 
-    assert waits == [0.0] * at_once + [pytest.approx(1 / at_once)]
+    assert waits == [0.0] * at_once + [pytest.approx(1 / per_s)]
 
 
 def test_ten_questions_a_minute(clock: Clock) -> None:
