@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 PERIOD_S = 1.0
 """A conversation is written and told no more often."""
+DELAY_S = 0.05
+"""A message brings its author's mark along, and soon those of everybody who gets it."""
 
 
 def is_online(user_id: int) -> bool:
@@ -42,7 +44,7 @@ class MarkWriter:
     def start(self, hub: Hub) -> None:
         """Begins with the hub."""
         self._marks, self._news, self._due, self._task = Marks(), {}, {}, None
-        self._pacer = Pacer(PERIOD_S, self._write_soon)
+        self._pacer = Pacer(PERIOD_S, self._write_soon, delay_s=DELAY_S)
         telemetry.gauge("receipts_waiting", lambda: len(self._marks))
 
     def note(self, conversation_id: uuid.UUID, place: Place, mark: Mark) -> None:

@@ -7,17 +7,23 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Pace(Generic[K]):
-    """Things that are to be told, each no more often than once in `period_s`. `now` is of any steady clock."""
+    """Things that are to be told, each no more often than once in `period_s`. `now` is of any steady clock.
 
-    def __init__(self, period_s: float) -> None:
+    The first news waits for `delay_s`, where more of the same is likely to follow at once.
+    """
+
+    def __init__(self, period_s: float, delay_s: float = 0.0) -> None:
         self.period_s = period_s
+        self.delay_s = delay_s
         self._due: dict[K, float] = {}
         self._told: dict[K, float] = {}
 
     def want(self, thing: K, now: float) -> None:
         """There is news of this thing."""
         told = self._told.get(thing)
-        earliest = now if told is None else max(now, told + self.period_s)
+        earliest = now + self.delay_s
+        if told is not None:
+            earliest = max(earliest, told + self.period_s)
         self._due.setdefault(thing, earliest)
 
     def take(self, now: float) -> list[K]:

@@ -10,11 +10,13 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Pacer(Generic[K]):
-    """Calls `tell(things)` at the end of the loop's turn for news of things, and no more often than its pace."""
+    """Calls `tell(things)` soon after news of them, and no more often than its pace."""
 
-    def __init__(self, period_s: float, tell: Callable[[list[K]], None]) -> None:
+    def __init__(
+        self, period_s: float, tell: Callable[[list[K]], None], *, delay_s: float = 0.0
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._pace: Pace[K] = Pace(period_s)
+        self._pace: Pace[K] = Pace(period_s, delay_s)
         self._tell = tell
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -49,4 +51,4 @@ class Pacer(Generic[K]):
             return
         self.stop()
         self._timer_at = at
-        self._timer = self._loop.call_at(at, self.turn)
+        self._timer = self._loop.call_later(at - self.clock(), self.turn)

@@ -45,6 +45,19 @@ def test_after_a_quiet_period_news_is_told_at_once_again() -> None:
     assert pace.take(7.0) == ["a"]
 
 
+def test_the_first_news_may_wait_a_moment_for_more() -> None:
+    pace: Pace[str] = Pace(1.0, delay_s=0.25)
+    pace.want("a", 10.0)
+    pace.want("a", 10.2)
+
+    assert (pace.take(10.2), pace.take(10.25)) == ([], ["a"])
+    pace.want("a", 10.5)
+    assert pace.next_at == 11.25
+    assert pace.take(11.25) == ["a"]
+    pace.want("a", 12.125)
+    assert pace.next_at == 12.375
+
+
 def test_at_the_end_everything_is_told_due_or_not() -> None:
     pace: Pace[str] = Pace(1.0)
     pace.want("a", 0.0)

@@ -1,0 +1,388 @@
+"""Receipts: marks that only grow, told to those who may know, and unread counts that follow."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from commsite.clients.actions import set_preferences
+from commsite.realtime.errors import PushError
+from commsite.realtime.registry import Delivery, delivery_of
+from conversation import actions, attention, queries, receipts
+from conversation.attention_schema import FetchReceipts, MarkDelivered, MarkRead
+from conversation.marks import Mark, Place
+from conversation.models import Conversation, Member, ReadMark
+from conversation.schema import NameMessage, RemoveMember, SendMessage
+from conversation.unread import Reader, unread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_django import DjangoAssertNumQueries
+    from pytest_django.fixtures import Settings
+
+    from conversation.message_shape import MessageShape
+    from tests.conversation.conftest import Ear
+
+    Say = Callable[[User, str], MessageShape]
+    Write = Callable[..., None]
+    People = tuple[User, User, User]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def heard(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> Ear:
+    """The ear, at this door too."""
+    monkeypatch.setattr(receipts, "announce_on_commit", ear.announce_on_commit)
+    return ear
+
+
+@pytest.fixture
+def write(room: Conversation) -> Write:
+    """`write({ada: Mark(read=3)}, news_from=2)`: as a process does that has gathered these."""
+
+    def write(
+        marks: dict[User, Mark] | None = None,
+        news_from: int | None = None,
+        thread_id: uuid.UUID | None = None,
+        is_online: receipts.IsOnline = lambda user_id: True,
+    ) -> None:
+        places = {Place(user.pk, thread_id): mark for user, mark in (marks or {}).items()}
+        receipts.write(room.id, places, news_from, is_online)
+
+    return write
+
+
+@pytest.fixture
+def people(ada: User, grace: User, linus: User) -> People:
+    return ada, grace, linus
+
+
+@pytest.fixture
+def crowd(room: Conversation, linus: User, settings: Settings) -> Conversation:
+    """Ada, Grace and Linus, who are too many to be told names."""
+    settings.REALTIME = {**settings.REALTIME, "RECEIPTS_MEMBERS": 2}
+    Member.objects.create(conversation=room, user=linus)
+    return room
+
+
+def seen_by(viewer: User, room: Conversation, thread_id: uuid.UUID | None = None) -> dict[int, int]:
+    """Who has read how far, as this member sees it."""
+    shown = receipts.receipts(room.id, viewer.pk, FetchReceipts(thread_id=thread_id))
+    return {each["user_id"]: each["read_seq"] for each in shown["receipts"]}
+
+
+def reply(room: Conversation, author: User, body: str, root: MessageShape) -> MessageShape:
+    command = SendMessage(body=body, client_id=body, thread_id=uuid.UUID(root["id"]))
+    return actions.send_message(room.id, author.pk, command).message
+
+
+# --- Marks ---------------------------------------------------------------------------------------
+def test_a_mark_only_grows_and_never_passes_the_last_seq(
+    room: Conversation, ada: User, grace: User, say: Say, write: Write
+) -> None:
+    for n in range(5):
+        say(ada, f"message {n}")
+
+    for read in (3, 2, 0, 99):
+        write({grace: Mark(read=read)})
+        assert seen_by(ada, room)[grace.pk] == (5 if read == 99 else 3)
+    say(ada, "one more")
+    assert seen_by(ada, room)[grace.pk] == 5
+
+
+def test_what_was_read_was_delivered_and_not_the_other_way_round(
+    room: Conversation, ada: User, grace: User, say: Say, write: Write
+) -> None:
+    for n in range(3):
+        say(ada, f"message {n}")
+
+    write({ada: Mark(read=2), grace: Mark(delivered=3)})
+
+    shown = receipts.receipts(room.id, ada.pk, FetchReceipts())["receipts"]
+    assert {each["user_id"]: (each["delivered_seq"], each["read_seq"]) for each in shown} == {
+        ada.pk: (2, 2),
+        grace.pk: (3, 0),
+    }
+
+
+def test_a_thread_has_marks_of_its_own(
+    room: Conversation, ada: User, grace: User, say: Say, write: Write
+) -> None:
+    root = say(ada, "root")
+    answer = reply(room, ada, "reply", root)
+
+    write({grace: Mark(read=answer["seq"])}, thread_id=uuid.UUID(root["id"]))
+
+    assert seen_by(ada, room, uuid.UUID(root["id"]))[grace.pk] == answer["seq"]
+    assert grace.pk not in seen_by(ada, room)
+
+
+def test_what_is_no_thread_of_the_conversation_has_no_marks(
+    room: Conversation, ada: User, say: Say
+) -> None:
+    root = say(ada, "root")
+    inner = reply(room, ada, "reply", root)
+
+    for wrong in (uuid.uuid4(), uuid.UUID(inner["id"])):
+        with pytest.raises(PushError) as refused:
+            attention.mark(room.id, ada.pk, MarkRead(seq=1, thread_id=wrong))
+        assert refused.value.reason == "invalid_payload"
+
+
+def test_strangers_neither_mark_nor_read(
+    room: Conversation, ada: User, linus: User, say: Say, write: Write
+) -> None:
+    say(ada, "secret")
+
+    with pytest.raises(PushError) as refused:
+        attention.mark(room.id, linus.pk, MarkRead(seq=1))
+    assert refused.value.reason == "not_found"
+    with pytest.raises(PushError):
+        receipts.receipts(room.id, linus.pk, FetchReceipts())
+    write({linus: Mark(read=1)})
+    assert not ReadMark.objects.filter(user=linus).exists()
+
+
+def test_whoever_has_left_is_not_shown_any_more(
+    room: Conversation, ada: User, grace: User, say: Say, write: Write
+) -> None:
+    say(ada, "bye")
+    write({grace: Mark(read=1)})
+
+    actions.remove_member(room.id, grace.pk, RemoveMember(user_id=grace.pk))
+
+    assert grace.pk not in seen_by(ada, room)
+
+
+def test_marks_in_a_conversation_that_is_gone_are_dropped(
+    room: Conversation, ada: User, heard: Ear
+) -> None:
+    receipts.write(uuid.uuid4(), {Place(ada.pk): Mark(read=1)}, None, lambda user_id: True)
+    receipts.write(room.id, {Place(ada.pk, uuid.uuid4()): Mark(read=1)}, None, lambda user_id: True)
+
+    assert [told for told in heard.told if told.event == "receipts_changed"] == []
+
+
+def test_the_number_of_queries_does_not_depend_on_the_number_of_members(
+    room: Conversation,
+    ada: User,
+    say: Say,
+    write: Write,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    people = [User.objects.create_user(f"person {n}") for n in range(40)]
+    Member.objects.bulk_create(Member(conversation=room, user=person) for person in people)
+    for n in range(4):
+        say(ada, f"message {n}")
+    write(dict.fromkeys(people, Mark(read=1)))
+
+    def queries_of(readers: list[User], read: int) -> int:
+        with django_assert_num_queries(9):
+            write(dict.fromkeys(readers, Mark(read=read)), news_from=1)
+        return 9
+
+    assert queries_of(people[:1], 2) == queries_of(people, 3)
+
+
+# --- Told ----------------------------------------------------------------------------------------
+def test_receipts_converge_for_everybody_who_stays(
+    room: Conversation, ada: User, grace: User, say: Say, heard: Ear
+) -> None:
+    root = say(ada, "root")
+    for n in range(6):
+        reply(room, grace, f"reply {n}", root)
+    places = [None, uuid.UUID(root["id"])]
+    chance = random.Random(4)
+    kept: dict[Any, Any] = {}
+    steps = [
+        (user, place, seq)
+        for user, place, seq in itertools.product((ada, grace), places, range(1, 9))
+    ]
+    chance.shuffle(steps)
+
+    for user, place, seq in steps:
+        kind: type[MarkRead | MarkDelivered] = chance.choice([MarkRead, MarkDelivered])
+        command = kind(seq=seq, thread_id=place)
+        attention.mark(room.id, user.pk, command)
+
+    told = [each for each in heard.on(room.id) if each.event == "receipts_changed"]
+    chance.shuffle(told)  # those of two processes may overtake each other
+    for each in told:
+        (one,) = each.payload["receipts"]
+        key = (one["user_id"], one["thread_id"])
+        before = kept.get(key, one)
+        kept[key] = {
+            name: max(before[name], one[name]) for name in ("delivered_seq", "read_seq")
+        } | {"user_id": one["user_id"], "thread_id": one["thread_id"]}
+    fresh = {
+        (each["user_id"], each["thread_id"]): each
+        for place in places
+        for each in receipts.receipts(room.id, ada.pk, FetchReceipts(thread_id=place))["receipts"]
+        if each["delivered_seq"]
+    }
+    assert kept == fresh
+    assert len(fresh) == 4
+
+
+def test_the_newest_mark_of_every_person_has_a_key_of_its_own(
+    room: Conversation, ada: User, grace: User, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+    monkeypatch.setattr(
+        receipts,
+        "announce_on_commit",
+        lambda topic, event, payload, key: keys.append(key) if "receipts" in event else None,
+    )
+    root = say(ada, "root")
+
+    for user, thread_id in itertools.product((ada, grace), (None, uuid.UUID(root["id"]))):
+        attention.mark(room.id, user.pk, MarkRead(seq=1, thread_id=thread_id))
+
+    assert delivery_of("receipts_changed") is Delivery.STATE
+    assert len(keys) == len(set(keys)) == 4
+
+
+def test_a_mark_that_is_not_further_is_not_told(
+    room: Conversation, ada: User, say: Say, heard: Ear, write: Write
+) -> None:
+    say(ada, "hello")
+    write({ada: Mark(read=1)})
+    already = len(heard.told)
+
+    write({ada: Mark(read=1)})
+    assert attention.mark(room.id, ada.pk, MarkDelivered(seq=0))["read_seq"] == 1
+
+    assert len(heard.told) == already
+
+
+def test_whoever_shares_nothing_is_told_of_to_nobody_else(
+    room: Conversation, ada: User, grace: User, say: Say, heard: Ear, write: Write
+) -> None:
+    say(ada, "hello")
+    set_preferences(grace.pk, {"share_receipts": False}, is_whole=False)
+
+    write({grace: Mark(read=1), ada: Mark(read=1)})
+
+    told = [each.payload["receipts"] for each in heard.on(room.id) if "receipts" in each.event]
+    assert [each["user_id"] for (each,) in told] == [ada.pk]
+    assert set(seen_by(ada, room)) == {ada.pk}
+    assert set(seen_by(grace, room)) == {ada.pk, grace.pk}
+    (mine,) = [each.payload for each in heard.by_user(grace) if each.event == "unread_changed"]
+    assert (mine["read_seq"], mine["unread"]) == (1, 0)
+    joined = queries.welcome(queries.membership(room.id, ada.pk))
+    assert [each["user_id"] for each in joined["receipts"]] == [ada.pk]  # type: ignore[typeddict-item]
+
+
+def test_in_a_crowd_numbers_are_told_in_place_of_names(
+    crowd: Conversation, people: People, say: Say, heard: Ear, write: Write
+) -> None:
+    ada, grace, linus = people
+    for n in range(4):
+        say(ada, f"message {n}")
+    set_preferences(linus.pk, {"share_receipts": False}, is_whole=False)
+
+    write({ada: Mark(read=4), grace: Mark(delivered=4, read=2), linus: Mark(read=4)})
+
+    counts = {
+        "members": 3,
+        "delivered": [{"seq": 4, "count": 2}],
+        "read": [{"seq": 4, "count": 1}, {"seq": 2, "count": 2}],
+    }
+    (told,) = [each.payload for each in heard.on(crowd.id) if "receipts" in each.event]
+    assert told == {"receipts": [], "receipt_counts": counts}
+    fresh = receipts.receipts(crowd.id, grace.pk, FetchReceipts())
+    assert fresh["receipt_counts"] == counts
+    assert [each["user_id"] for each in fresh["receipts"]] == [grace.pk]
+
+
+# --- Unread --------------------------------------------------------------------------------------
+def test_unread_counts_converge_on_all_devices(
+    room: Conversation, ada: User, grace: User, say: Say, heard: Ear, write: Write
+) -> None:
+    before: dict[str, Any] = {str(room.id): next(iter(unread([grace.pk]).values()))}
+
+    first = say(ada, "one")
+    write(news_from=1)
+    reply(room, ada, "@grace look", first)
+    say(ada, "two")
+    write({ada: Mark(read=3)}, news_from=2)
+    write({grace: Mark(read=1)})
+    actions.delete_message(room.id, ada.pk, NameMessage(message_id=uuid.UUID(first["id"])))
+    write(news_from=4)
+
+    for told in heard.by_user(grace):
+        if told.event == "unread_changed":
+            before[told.payload["conversation_id"]] = told.payload
+    (fresh,) = unread([grace.pk]).values()
+    assert before == {str(room.id): fresh}
+    assert (fresh["unread"], fresh["mentions"], len(fresh["threads"])) == (2, 1, 1)
+
+
+def test_only_who_is_there_is_told_of_news(
+    room: Conversation, ada: User, grace: User, say: Say, heard: Ear, write: Write
+) -> None:
+    say(ada, "hello")
+
+    write(news_from=1, is_online=lambda user_id: user_id == grace.pk)
+
+    assert [each.event for each in heard.by_user(ada) if each.event == "unread_changed"] == []
+    assert [each.event for each in heard.by_user(grace)][-1] == "unread_changed"
+
+
+def test_in_a_crowd_only_the_named_and_the_readers_are_told(
+    crowd: Conversation, people: People, say: Say, heard: Ear, write: Write
+) -> None:
+    ada, grace, linus = people
+    say(ada, "@linus hello")
+
+    write({ada: Mark(read=1)}, news_from=1)
+
+    told = {
+        user.username: [e.payload["mentions"] for e in heard.by_user(user) if "unread" in e.event]
+        for user in (ada, grace, linus)
+    }
+    assert told == {"ada": [0], "grace": [], "linus": [1]}
+
+
+def test_a_reply_makes_followers_of_who_began_who_answers_and_who_is_named(
+    room: Conversation, ada: User, grace: User, linus: User, say: Say
+) -> None:
+    Member.objects.create(conversation=room, user=linus)
+    root = say(ada, "root")
+    reply(room, grace, "first", root)
+    reply(room, grace, "second, @linus", root)
+    reply(room, grace, "third", root)
+
+    counts = {
+        user_id: sum(thread["unread"] for thread in its["threads"])
+        for (_, user_id), its in unread([ada.pk, grace.pk, linus.pk]).items()
+    }
+
+    assert counts == {ada.pk: 3, grace.pk: 0, linus.pk: 2}
+    reply(room, ada, "fourth", root)
+    (mine,) = unread([grace.pk]).values()
+    assert [thread["unread"] for thread in mine["threads"]] == [1]
+
+
+def test_whoever_only_looked_into_a_thread_follows_it_once_they_answer(
+    room: Conversation, ada: User, grace: User, linus: User, say: Say, write: Write
+) -> None:
+    Member.objects.create(conversation=room, user=linus)
+    root = say(ada, "root")
+    reply(room, grace, "first", root)
+    write({linus: Mark(read=2)}, thread_id=uuid.UUID(root["id"]))
+    reply(room, grace, "second", root)
+    assert unread([linus.pk])[Reader(room.id, linus.pk)]["threads"] == []
+
+    reply(room, linus, "third", root)
+    reply(room, grace, "fourth", root)
+
+    (thread,) = unread([linus.pk])[Reader(room.id, linus.pk)]["threads"]
+    assert thread["unread"] == 1
