@@ -8,8 +8,11 @@ import pytest
 import pytest_asyncio
 
 from commsite.realtime.hub import hub
+from conversation import actions
 from conversation.consumers import ConversationConsumer
+from conversation.models import Conversation
 from conversation.rates import rates
+from conversation.schema import CreateConversation
 from tests.support import in_process
 from tests.support.phoenix_client import PRESENCE, PhoenixClient
 from tests.support.run_viewer import Watcher
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
     from pytest_django.fixtures import Settings
-
-    from conversation.models import Conversation
 
     Enter = Callable[..., Awaitable[Watcher]]
 
@@ -34,6 +35,17 @@ def scripted(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> ScriptedBac
     backend = ScriptedBackend()
     backend.install(monkeypatch)
     return backend
+
+
+@pytest.fixture
+def make_room(ada: User, grace: User) -> Callable[[], Conversation]:
+    """Another conversation of Ada and Grace."""
+
+    def make_room() -> Conversation:
+        command = CreateConversation(title="Compilers", members=["grace"])
+        return Conversation.objects.get(pk=actions.create_conversation(ada.pk, command)["id"])
+
+    return make_room
 
 
 @pytest_asyncio.fixture
