@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from presence import actions
-from presence.models import PersonStatus
+from presence.models import LastSeen, PersonStatus
 from presence.schema import SetStatus
 from presence.tracking import from_thread, tracking
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     _PersonStatusAdmin = admin.ModelAdmin[PersonStatus]
+    _LastSeenAdmin = admin.ModelAdmin[LastSeen]
 else:
-    _PersonStatusAdmin = admin.ModelAdmin
+    _PersonStatusAdmin = _LastSeenAdmin = admin.ModelAdmin
 
 
 @admin.register(PersonStatus)
@@ -81,3 +82,21 @@ class PersonStatusAdmin(_PersonStatusAdmin):
         messages.success(request, f"{key} will be gone from {topic} within a moment.")
         address = reverse("admin:presence_tracker", query={"topic": topic})
         return HttpResponseRedirect(address)
+
+
+@admin.register(LastSeen)
+class LastSeenAdmin(_LastSeenAdmin):
+    """When people were last here, to look at and to remove; whoever opted out is not in it."""
+
+    list_display = ("user", "at")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    date_hierarchy = "at"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The site writes it."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: LastSeen | None = None) -> bool:
+        """What was, was."""
+        return False

@@ -12,7 +12,8 @@ from django.urls import reverse
 from commsite.realtime.hub import hub
 from commsite.realtime.threads import in_thread
 from presence import actions
-from presence.models import PersonStatus
+from presence.models import LastSeen, PersonStatus
+from presence.naming import hidden
 from presence.schema import SetStatus
 from presence.tracking import tracking
 from tests.support.deadline import eventually
@@ -68,6 +69,30 @@ async def test_untrack_takes_the_entry_away(running: None, desk: Client) -> None
         return not tracking.list("presence:lobby")
 
     await eventually(is_gone, "the end of the entry")
+
+
+async def test_an_admin_sees_who_appears_offline(running: None, desk: Client) -> None:
+    tracking.track(hidden("presence:lobby"), "7", "laptop/1", {"username": "ada"})
+
+    page = await in_thread(desk.get, reverse(PAGE), {"topic": hidden("presence:lobby")})
+
+    assert "username: ada" in page.content.decode()
+
+
+def test_when_people_were_last_here_can_be_looked_at_and_removed_but_not_changed(
+    desk: Client,
+) -> None:
+    ada = User.objects.create_user("ada")
+    actions.store_last_seen({ada.pk: 1_795_348_800})
+
+    listed = desk.get(reverse("admin:presence_lastseen_changelist")).content.decode()
+    row = reverse("admin:presence_lastseen_change", args=[ada.pk])
+    refused = desk.post(row, {"at_0": "2020-01-01", "at_1": "00:00"}).status_code
+    desk.post(reverse("admin:presence_lastseen_delete", args=[ada.pk]), {"post": "yes"})
+
+    assert ">ada<" in listed
+    assert refused == 403
+    assert not LastSeen.objects.exists()
 
 
 async def test_who_may_only_look_can_not_untrack(running: None) -> None:

@@ -22,6 +22,8 @@ def test_the_defaults_fit() -> None:
         ({"PRESENCE_DOWN_S": 2.0, "PRESENCE_GRACE_S": 1.0}, "presence.E001"),
         ({"PRESENCE_PERMDOWN_S": 10.0}, "presence.E001"),
         ({"PRESENCE_GRACE_S": 31.0}, "presence.E002"),
+        ({"PRESENCE_IDLE_S": 60.0}, "presence.E003"),
+        ({"PRESENCE_AWAY_S": 300.0}, "presence.E003"),
     ],
 )
 def test_periods_that_contradict_each_other_are_refused(

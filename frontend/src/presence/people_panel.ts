@@ -202,11 +202,21 @@ export class PeoplePanel extends LitElement {
         Nobody else is here. People appear as soon as they open the site.
       </li>`;
     }
-    return repeat(
-      [...here, ...absent],
+    return html`${repeat(
+      here,
       ({ id }) => id,
-      (one) => ("activity" in one ? this.#present(one) : this.#absent(one, "offline")),
-    );
+      (one) => this.#present(one),
+    )}${
+      absent.length === 0
+        ? nothing
+        : html`<li class="people-absent">
+            Not here <span class="number">${absent.length}</span>
+          </li>`
+    }${repeat(
+      latestFirst(absent, (one) => this.#seenAt.get(one.id) ?? one.last_seen),
+      ({ id }) => id,
+      (one) => this.#absent(one, "offline"),
+    )}`;
   }
 
   #present(person: PresentPerson): TemplateResult {
@@ -253,9 +263,23 @@ export class PeoplePanel extends LitElement {
   }
 }
 
+/** Whoever was here lately stands first; of whom nothing is known, last and by name. */
+function latestFirst(
+  people: readonly Acquaintance[],
+  seenAt: (person: Acquaintance) => string | null,
+): Acquaintance[] {
+  const key = (person: Acquaintance): number => Date.parse(seenAt(person) ?? "") || 0;
+  return people.toSorted(
+    (one, other) => key(other) - key(one) || one.username.localeCompare(other.username),
+  );
+}
+
 function whereabouts(place: Place): TemplateResult {
   const [, id] = place.topic.split(":");
-  return html`<a class="person-note person-place" href=${`/conversations/${id}/`}
+  return html`<a
+    class="person-note person-place"
+    href=${`/conversations/${id}/`}
+    title=${place.title}
     >in <span dir="auto">${place.title}</span></a
   >`;
 }

@@ -61,6 +61,17 @@ test("somebody who was away before is shown with the time that the server knows"
   expect(rows()[1]).toBe("grace Last seen");
 });
 
+test("of those who are not here whoever was here last stands first", async () => {
+  panel.acquaintances = [
+    { id: 2, username: "barbara", last_seen: null },
+    { id: 3, username: "edsger", last_seen: "2026-11-21T12:00:00Z" },
+    { id: 4, username: "grace", last_seen: "2026-11-22T12:00:00Z" },
+  ];
+  await show(here(1, "ada"));
+  expect(rows().map((row) => row.split(/[ ,]/u)[0])).toEqual(["ada", "grace", "edsger", "barbara"]);
+  expect(panel.querySelector(".people-absent")?.textContent).toContain("3");
+});
+
 test("the conversation that somebody looks at stands under their name and leads there", async () => {
   panel.places = new Map([[2, { topic: "conversation:7", title: "Launch" }]]);
   await show(here(1, "ada"), here(2, "grace"));
