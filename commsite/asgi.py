@@ -21,6 +21,7 @@ from commsite.realtime.auth import Refused  # noqa: E402
 from commsite.realtime.consumer import Handshakes, SocketConsumer, refuse  # noqa: E402
 from commsite.realtime.hub import hub  # noqa: E402
 from commsite.realtime.longpoll import LongPoll, OpeningPolls, poll_token  # noqa: E402
+from conversation import uploads  # noqa: E402
 from conversation.routing import websocket_urlpatterns as conversation_sockets  # noqa: E402
 from presence.routing import websocket_urlpatterns as presence_sockets  # noqa: E402
 
@@ -81,7 +82,7 @@ application = ProtocolTypeRouter(
                     ClientMiddleware(LongPoll(LONGPOLL), needs_identity=opens_session)
                 )
             },
-            Intake(django_application),
+            Intake(django_application, allowance=uploads.allowance),
         ),
         "websocket": Paths(
             {"/socket/websocket": guarded(SocketConsumer.as_asgi())},

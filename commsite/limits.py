@@ -59,6 +59,13 @@ LIMITS: Final[dict[str, int | float]] = {
     "CURSORS_PER_TOPIC_S": 400.0,  # and of all cursors of a topic in one process, together
     "CURSOR_S": 60.0,  # a cursor that does not move for so long is taken away
     "CURSOR_BYTES": 1024,  # an anchor and a selection
+    "ATTACHMENT_BYTES": 26_214_400,
+    "ATTACHMENTS_PER_MESSAGE": 10,
+    "ATTACHMENTS_UNSENT": 50,  # uploads of one person that wait to be sent
+    "ATTACHMENTS_UNSENT_BYTES": 262_144_000,  # and all of them together
+    "ATTACHMENT_UNSENT_S": 86_400.0,  # then they are removed
+    "ATTACHMENT_UPLOADS": 16,  # under way at once in one process
+    "ATTACHMENT_UPLOAD_S": 900.0,  # how long one may take
     "MESSAGES_PER_S": 5.0,  # this and what follows: of one person, in one process
     "MESSAGE_BURST": 10,
     "MESSAGES_PER_MIN": 60,

@@ -338,8 +338,18 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 FRONTEND_DIR: Final = BASE_DIR / "static"
 STATICFILES_DIRS = [FRONTEND_DIR] if FRONTEND_DIR.is_dir() else []
+# Uploads. Never served by their path: `conversation.download` asks first who may see them.
+MEDIA_ROOT = env.path("COMMSITE_MEDIA_ROOT", default=BASE_DIR / "media")
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+FILE_UPLOAD_MAX_MEMORY_SIZE = 65_536
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": env.str(
+            "COMMSITE_STORAGE", default="django.core.files.storage.FileSystemStorage"
+        ),
+        "OPTIONS": env.json("COMMSITE_STORAGE_OPTIONS", default={}),
+    },
     "staticfiles": {
         # Vite has put a hash into each name already; a second one would split modules in two.
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"

@@ -65,7 +65,6 @@ LANGUAGES: Final = {
     "S": ("r", "rscript"),
     "Ruby": ("ruby", "rb"),
     "Rust": ("rust", "rs"),
-    "Scala": ("scala",),
     "Scss": ("scss", "sass"),
     "Sql": ("sql", "sqlite", "postgresql", "mysql"),
     "Swift": ("swift",),

@@ -25,7 +25,7 @@ from conversation import code_colours
 RENDERER_VERSION: Final = 1
 """Raise it when the same source comes out differently: `manage.py render_messages` does the rest."""
 
-MOST_CHARS: Final = 65_536
+MOST_CHARS: Final = 200_000
 """Longer text (answers may be) is shown as it is."""
 MOST_CELLS: Final = 5_000
 """Columns times lines: beyond, a table is not laid out. Missing cells cost as much as written ones."""

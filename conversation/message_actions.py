@@ -5,7 +5,6 @@ Every write holds the lock of the conversation. What people say is rendered befo
 
 import uuid
 from collections.abc import Collection
-from functools import partial
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
@@ -14,13 +13,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from commsite.realtime.errors import PushError
-from conversation import hooks, queries
+from conversation import attachments, hooks, queries
 from conversation.facts import lock, record, tell_sent
 from conversation.markdown import mention_names, render
 from conversation.message_parts import shape as shape_of
 from conversation.message_shape import MessageShape, Parts, Person, message_shape
 from conversation.models import (
-    Attachment,
     Change,
     Conversation,
     Member,
@@ -67,8 +65,11 @@ def send_message(conversation_id: uuid.UUID, user_id: int, command: SendMessage)
     """Stores the message once and tells the members once, however often it is sent.
 
     Raises PushError: "not_found" for whoever is not a member, "invalid_payload" for a `reply_to`
-    that is not a message of this conversation and a `thread_id` that is none of its main timeline.
+    that is not a message of this conversation, a `thread_id` that is none of its main timeline, and
+    `attachment_ids` that are not one's own waiting uploads.
     """
+    if not command.body and not command.attachment_ids:
+        raise PushError("invalid_payload", "Expected something to say: a body, or files.")
     said = read_body(conversation_id, command.body)
     try:
         with transaction.atomic():
@@ -108,7 +109,8 @@ def _send(
     keep_mentions(message, said.mentions)
     if thread is not None:
         _count_reply(thread, message)
-    shape = message_shape(message, Parts(said.mentions, [], []))
+    files = attachments.bind(message, command.attachment_ids, user_id)
+    shape = message_shape(message, Parts(said.mentions, files, []))
     tell_sent(conversation_id, message.seq, with_root({"message": shape}, thread))
     hooks.message_written(message, sender.conversation)
     return shape
@@ -217,9 +219,7 @@ def _check_may_delete(me: Member, message: Message) -> None:
 
 def _delete(conversation: Conversation, message: Message, *, by: Person) -> MessageShape:
     _keep_revision(message, by=by)
-    for attachment in Attachment.objects.filter(message=message):
-        transaction.on_commit(partial(attachment.file.storage.delete, str(attachment.file.name)))
-        attachment.delete()
+    attachments.discard(message)
     Mention.objects.filter(message=message).delete()
     Reaction.objects.filter(message=message).delete()
     message.body = message.html = ""

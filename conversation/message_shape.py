@@ -7,6 +7,7 @@ is handed in as Parts: a shape is never made with a query per row. `message_part
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NotRequired, TypedDict
 
+from conversation.markdown import render
 from conversation.models import Attachment, Message
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ def message_shape(message: Message, parts: Parts | None = None) -> MessageShape:
         "role": "assistant" if message.role == Message.Role.ASSISTANT else "user",
         "author": author_shape(message),
         "body": message.body,
-        "html": message.html,
+        # Messages of the time before Markdown have none stored until `render_messages` has passed.
+        "html": message.html or (render(message.body) if message.body else ""),
         "reply_to": _id(message.reply_to_id),
         "thread_id": _id(message.thread_id),
         "reply_count": message.reply_count,

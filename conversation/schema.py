@@ -46,6 +46,7 @@ ClientId = Annotated[str, Meta(min_length=1, max_length=CLIENT_ID_CHARS, pattern
 PAGE_MESSAGES = 50
 MAX_PAGE_MESSAGES = 200
 MAX_FIRST_MEMBERS = 100
+MOST_ATTACHMENT_IDS = 100  # what one command may name; how many one message may have is a setting
 MAX_EMOJI = 20
 MAX_PINS = 100
 
@@ -55,12 +56,16 @@ class SendMessage(Payload):
     """Say something. One `client_id` of one author is one message, however often it is sent.
 
     `thread_id` is the first message of a thread, which any message of the main timeline can become.
+    `attachment_ids` are one's own uploads to this conversation; with files the body may be empty.
     """
 
-    body: Body
+    body: Annotated[str, Meta(max_length=BODY_CHARS, pattern=_STORABLE)]
     client_id: ClientId
     reply_to: uuid.UUID | None = None
     thread_id: uuid.UUID | None = None
+    attachment_ids: Annotated[list[uuid.UUID], Meta(max_length=MOST_ATTACHMENT_IDS)] = (
+        msgspec.field(default_factory=list)
+    )
 
 
 class EditBody(Payload):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversation import attention_views, message_views, views
+from conversation import attachment_views, attention_views, message_views, views
 
 urlpatterns = [
     path("conversations/", views.ConversationList.as_view(), name="api-conversations"),
@@ -70,5 +70,15 @@ urlpatterns = [
         "conversations/<uuid:conversation_id>/delivered/",
         attention_views.Delivered.as_view(),
         name="api-delivered",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/attachments/",
+        attachment_views.AttachmentList.as_view(),
+        name="api-attachments",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/attachments/<uuid:attachment_id>/",
+        attachment_views.AttachmentDetail.as_view(),
+        name="api-attachment",
     ),
 ]

@@ -38,6 +38,7 @@ REASONS: dict[str, Reason] = {
     "not_found": Reason(404, "There is no such thing, or you may not see it."),
     "conflict": Reason(409, "It collides with what is already there."),
     "run_active": Reason(409, "The assistant answers something else in this conversation."),
+    "quota_exceeded": Reason(409, "There is too much of yours already."),
     "too_large": Reason(413, "It is larger than allowed."),
     "connection_limit": Reason(429, "There are too many connections.", is_temporary=True),
     "rate_limited": Reason(429, "That was too fast.", is_temporary=True),

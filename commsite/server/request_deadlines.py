@@ -25,7 +25,7 @@ class RequestDeadlines:
         """The connections that are too late; to be asked again and again.
 
         A request's head may take `head_s`, after the previous answer too (uvicorn's own time-out for idle connections
-        ends with the next byte); its body `body_s`.
+        ends with the next byte); its body `body_s`, or what the scope allows (see `commsite.intake`).
         """
         before, self._waiting = self._waiting, {}
         late = []
@@ -36,7 +36,7 @@ class RequestDeadlines:
             if waiting is None or waiting.cycle is not connection.cycle:
                 waiting = _Waiting(connection.cycle, now)
             self._waiting[connection] = waiting
-            if now - waiting.since >= (body_s if _owes_body(connection.cycle) else head_s):
+            if now - waiting.since >= (_body_s(connection.cycle, body_s) or head_s):
                 late.append(connection)
         return late
 
@@ -45,5 +45,8 @@ def _owes(cycle: Any) -> bool:
     return cycle is None or cycle.response_complete or cycle.more_body
 
 
-def _owes_body(cycle: Any) -> bool:
-    return cycle is not None and not cycle.response_complete
+def _body_s(cycle: Any, body_s: float) -> float | None:
+    """How long the body may take; None when it is no body that is waited for."""
+    if cycle is None or cycle.response_complete:
+        return None
+    return float(cycle.scope.get("commsite.body_s", body_s))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from commsite.intake import Intake
+from commsite.intake import Allowance, Intake
 from tests.support.socket_client import settle
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ async def dispatch(scope: Any, receive: Any, send: Any) -> None:
     await scope["request"].app(scope, receive, send)
 
 
-def begin(intake: Intake, request: Request) -> asyncio.Task[None]:
+def begin(intake: Intake, request: Request, **scope: Any) -> asyncio.Task[None]:
     """Lets the request in."""
-    scope = {"type": "http", "request": request}
+    scope |= {"type": "http", "request": request}
     return asyncio.ensure_future(intake(scope, request.receive, request.send))
 
 
@@ -131,3 +131,69 @@ async def test_a_request_that_is_given_up_gives_its_slot_back() -> None:
     quick.may_end.set()
     await begin(intake, quick)
     assert quick.is_served
+
+
+# --- Addresses that take more ---------------------------------------------------------------------
+def uploads(scope: dict[str, Any]) -> Allowance | None:
+    return Allowance(100, 900.0, 2) if scope.get("path") == "/uploads" else None
+
+
+def refusal(request: Request) -> tuple[int, str]:
+    start, body = request.sent
+    return start["status"], json.loads(body["body"])["reason"]
+
+
+async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read() -> None:
+    request = Request(b"x" * 10)
+    headers = [(b"content-length", b"101")]
+
+    await begin(Intake(dispatch, allowance=uploads), request, path="/uploads", headers=headers)
+
+    assert refusal(request) == (413, "too_large")
+    assert request.parts == [b"x" * 10]
+
+
+async def test_only_the_address_with_an_allowance_takes_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settings, "DATA_UPLOAD_MAX_MEMORY_SIZE", 10)
+    intake = Intake(dispatch, allowance=uploads)
+    here, there, lying = Request(b"x" * 50, b"x" * 50), Request(b"x" * 50), Request(b"x" * 101)
+    for request in (here, there, lying):
+        request.may_answer.set()
+        request.may_end.set()
+
+    for request, path in ((here, "/uploads"), (there, "/other"), (lying, "/uploads")):
+        await begin(intake, request, path=path)
+
+    assert here.is_served
+    assert refusal(there) == refusal(lying) == (413, "too_large")
+
+
+async def test_only_so_many_uploads_are_on_their_way_at_once() -> None:
+    intake = Intake(dispatch, allowance=uploads)
+    under_way, late = [Request(), Request()], Request()
+    tasks = [begin(intake, request, path="/uploads") for request in under_way]
+    await settle()
+    await begin(intake, late, path="/uploads")
+    assert refusal(late) == (503, "overloaded")
+    for request in under_way:
+        request.may_answer.set()
+        request.may_end.set()
+    await asyncio.gather(*tasks)
+    assert intake.uploads == 0
+
+
+async def test_the_server_is_told_how_long_an_upload_may_take() -> None:
+    request = Request()
+    request.may_answer.set()
+    request.may_end.set()
+    seen: dict[str, Any] = {}
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        seen.update(scope)
+        await dispatch(scope, receive, send)
+
+    await begin(Intake(app, allowance=uploads), request, path="/uploads")
+
+    assert seen["commsite.body_s"] == 900.0

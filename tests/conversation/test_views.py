@@ -268,6 +268,8 @@ def test_openapi_describes_every_address(ada: User) -> None:
         "": ["get", "post"],
         "{conversation_id}/": ["get", "patch"],
         "{conversation_id}/delivered/": ["post"],
+        "{conversation_id}/attachments/": ["post"],
+        "{conversation_id}/attachments/{attachment_id}/": ["delete", "get"],
         "{conversation_id}/members/": ["get", "post"],
         "{conversation_id}/members/{user_id}/": ["delete"],
         "{conversation_id}/read/": ["post"],
@@ -279,6 +281,14 @@ def test_openapi_describes_every_address(ada: User) -> None:
         "{conversation_id}/messages/{message_id}/reactions/": ["post"],
         "{conversation_id}/messages/{message_id}/reactions/{emoji}/": ["delete"],
         "{conversation_id}/pins/": ["get"],
+        "{conversation_id}/messages/{message_id}/branches/": ["post"],
+        "{conversation_id}/messages/{message_id}/regenerate/": ["post"],
+        "{conversation_id}/messages/{message_id}/select/": ["post"],
+        "{conversation_id}/runs/": ["get", "post"],
+        "{conversation_id}/runs/{run_id}/": ["get"],
+        "{conversation_id}/runs/{run_id}/approvals/{tool_call_id}/": ["post"],
+        "{conversation_id}/runs/{run_id}/cancel/": ["post"],
+        "{conversation_id}/runs/{run_id}/continue/": ["post"],
     }
     assert accepted["required"] == ["body", "client_id"]
     assert accepted["properties"]["body"]["maxLength"] == 16_384

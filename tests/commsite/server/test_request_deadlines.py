@@ -15,7 +15,7 @@ from commsite.server.uvicorn_upgrade import HEAD_BYTES, UpgradeProtocol
 
 
 def cycle(*, is_answered: bool = False, has_body: bool = True) -> Any:
-    return SimpleNamespace(response_complete=is_answered, more_body=not has_body)
+    return SimpleNamespace(response_complete=is_answered, more_body=not has_body, scope={})
 
 
 class Line:
@@ -42,6 +42,12 @@ async def line() -> Line:
 async def test_the_head_of_a_request_has_ten_seconds(line: Line, earlier: Any) -> None:
     line.protocol.cycle = earlier
     assert [line.is_late(now) for now in (5, 14.9, 15)] == [False, False, True]
+
+
+async def test_the_body_of_a_request_may_be_allowed_more(line: Line) -> None:
+    line.protocol.cycle = cycle(has_body=False)
+    line.protocol.cycle.scope["commsite.body_s"] = 900.0  # type: ignore[typeddict-unknown-key]
+    assert [line.is_late(now) for now in (0, 60, 899, 900)] == [False, False, False, True]
 
 
 async def test_the_body_of_a_request_has_a_minute(line: Line) -> None:
