@@ -46,6 +46,8 @@ class Conversation(models.Model):
     last_seq = models.BigIntegerField(default=0, editable=False)
     # Kept here so that a list of conversations is one query; written in the UPDATE that locks. No
     # column that every message changes has an index: PostgreSQL then updates the row in place.
+    # No constraint: this is written before the message is, and SQLite would then look for it with a
+    # scan of every table that refers to messages. Messages are never deleted one by one.
     last_message = models.ForeignKey(
         "Message",
         on_delete=models.SET_NULL,
@@ -53,6 +55,7 @@ class Conversation(models.Model):
         editable=False,
         related_name="+",
         db_index=False,
+        db_constraint=False,
     )
     last_activity_at = models.DateTimeField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from commsite.realtime.errors import PushError
 from conversation import actions
@@ -154,6 +154,36 @@ def test_sending_costs_three_statements_in_one_transaction(
     # BEGIN and COMMIT, the UPDATE that locks, the membership, the INSERT.
     with django_assert_num_queries(5):
         say(ada, "hello")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="counts SQLite's own steps")
+def test_sending_costs_the_same_however_much_was_said_before(
+    room: Conversation, ada: User, say: Say, ear: Ear
+) -> None:
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def steps_of_sending(body: str) -> int:
+        nonlocal steps
+        steps = 0
+        connection.connection.set_progress_handler(step, 50)
+        say(ada, body)
+        connection.connection.set_progress_handler(None, 0)
+        return steps
+
+    say(ada, "hello")
+    early = steps_of_sending("early")
+    Message.objects.bulk_create(
+        Message(conversation=room, seq=100 + n, author=ada, client_id=f"b{n}", body="x")
+        for n in range(2000)
+    )
+    late = steps_of_sending("late")
+
+    assert late <= early + 2
 
 
 def test_message_ids_sort_in_the_order_of_their_making() -> None:

@@ -39,11 +39,12 @@ def unprivileged() -> dict[str, Any]:
 
 @dataclass
 class PostgresServer:
-    """One server with its own data folder, removed at the end. Nothing is flushed to disk."""
+    """One server with its own data folder, removed at the end. Nothing is flushed to disk unless `is_durable`."""
 
     port: int = field(default_factory=free_port)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="commsite-pg-")))
     process: subprocess.Popen[bytes] | None = None
+    is_durable: bool = False
 
     def url(self, database: str = "postgres") -> str:
         """The DATABASE_URL of one of its databases."""
@@ -63,12 +64,13 @@ class PostgresServer:
                 ],
                 check=True, stdout=subprocess.DEVNULL, **quiet,
             )  # fmt: skip
+        flush = "on" if self.is_durable else "off"
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
                     programs() / "postgres", "-D", data, "-k", self.folder,
                     "-p", str(self.port), "-c", "listen_addresses=127.0.0.1",
-                    "-c", "fsync=off", "-c", "full_page_writes=off",
+                    "-c", f"fsync={flush}", "-c", f"full_page_writes={flush}",
                 ],
                 stdout=log, stderr=subprocess.STDOUT, **quiet,
             )  # fmt: skip
