@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-RENEW_EVERY = 5
-"""Ticks (seconds) between renewals of the leases."""
 SWEEP_EVERY = 3
+"""Ticks (seconds) between looks for what dead processes have left, and for what waits."""
 RETRY_S = 0.5
 LOST = Outcome("error", "internal_error", "The answer failed by our fault; it was logged.")
 
@@ -62,7 +61,7 @@ class Engine:
         self._ticks += 1
         if hub.is_draining and self._draining_since is None:
             self._draining_since = asyncio.get_running_loop().time()
-        if self._ticks % RENEW_EVERY == 0 and self._claims:
+        if self._ticks % _renew_every() == 0 and self._claims:
             hub.spawn(self._renew())
         if self._ticks % SWEEP_EVERY == 0 and not hub.is_draining:
             hub.spawn(self._sweep())
@@ -192,6 +191,11 @@ class Engine:
             return
         for claim in claims:
             self.launch(claim)
+
+
+def _renew_every() -> int:
+    """Ticks (seconds) between renewals: one may be late, or lost, before a lease runs out."""
+    return max(1, int(settings.REALTIME["ASSISTANT_LEASE_S"] // 3))
 
 
 engine = Engine()
