@@ -37,14 +37,6 @@ def stop_typing(conversation_id: uuid.UUID, user_id: int) -> None:
     notices.end(conversation_id, user_id)
 
 
-def note_thread_mark(
-    conversation_id: uuid.UUID, user_id: int, command: MarkRead | MarkDelivered
-) -> None:
-    """Notes a mark in a thread, once it is sure that it is one. Raises PushError("invalid_payload")."""
-    check_thread(conversation_id, command.thread_id)
-    writer.note(conversation_id, Place(user_id, command.thread_id), mark_of(command))
-
-
 def mark(
     conversation_id: uuid.UUID, user_id: int, command: MarkRead | MarkDelivered
 ) -> ReceiptShape:

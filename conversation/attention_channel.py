@@ -44,14 +44,14 @@ class AttentionEvents(Seat):
         notices.end(self.conversation_id, self.identity.user_id)
 
     @handles("mark_read", MarkRead)
-    async def on_mark_read(self, command: MarkRead) -> None:
+    def on_mark_read(self, command: MarkRead) -> None:
         """The others, and one's own devices, hear of it within a second."""
-        await self._mark(command)
+        self._mark(command)
 
     @handles("mark_delivered", MarkDelivered)
-    async def on_mark_delivered(self, command: MarkDelivered) -> None:
+    def on_mark_delivered(self, command: MarkDelivered) -> None:
         """The same, for what has only arrived."""
-        await self._mark(command)
+        self._mark(command)
 
     @handles("fetch_receipts", FetchReceipts)
     async def on_fetch_receipts(self, command: FetchReceipts) -> Mapping[str, Any]:
@@ -59,10 +59,8 @@ class AttentionEvents(Seat):
         spend("history", self.identity.user_id)
         return dict(await self.as_member(receipts.receipts, command))
 
-    async def _mark(self, command: MarkRead | MarkDelivered) -> None:
+    def _mark(self, command: MarkRead | MarkDelivered) -> None:
+        """At once and without a question: a mark must not get lost because its tab is closed just now."""
         spend("read", self.identity.user_id)
-        if command.thread_id is not None:
-            await self.as_member(attention.note_thread_mark, command)
-        else:
-            place = Place(self.identity.user_id)
-            writer.note(self.conversation_id, place, attention.mark_of(command))
+        place = Place(self.identity.user_id, command.thread_id)
+        writer.note(self.conversation_id, place, attention.mark_of(command))

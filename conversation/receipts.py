@@ -170,7 +170,8 @@ def write(
 
     With `news_from` something was said, or taken back, from this seq on: then not only those who
     have read on are told their counts. The number of queries does not depend on the number of
-    members or marks. What a member who has left has read meanwhile is dropped.
+    members or marks. What does not belong here is dropped: marks of whoever has left, or in what is
+    no thread of this conversation.
     """
     audience = _audience(conversation_id)
     if not audience.members:  # the conversation is gone, or everybody has left it
@@ -200,8 +201,9 @@ def _concerned(conversation_id: uuid.UUID, audience: _Audience, news_from: int) 
 def _move(conversation_id: uuid.UUID, marks: Mapping[Place, Mark], audience: _Audience) -> set[int]:
     """Joins these marks with what is there; returns whose read marks have moved."""
     last_seq = queries.last_seq(conversation_id)
+    threads = {None, *_threads(conversation_id, marks)}
     places = sorted(
-        (place for place in marks if place.user_id in audience.members),
+        (each for each in marks if each.user_id in audience.members and each.thread_id in threads),
         key=lambda place: (place.user_id, str(place.thread_id)),
     )
     rows = _rows(conversation_id, places)
@@ -222,6 +224,15 @@ def _move(conversation_id: uuid.UUID, marks: Mapping[Place, Mark], audience: _Au
         count("receipts_written_total", len(moved))
         _tell_moved(conversation_id, moved, audience)
     return readers
+
+
+def _threads(conversation_id: uuid.UUID, places: Iterable[Place]) -> Collection[uuid.UUID]:
+    """Those of the threads named that there are."""
+    named = {place.thread_id for place in places if place.thread_id is not None}
+    if not named:
+        return ()
+    roots = Message.objects.filter(pk__in=named, conversation_id=conversation_id, thread=None)
+    return roots.values_list("pk", flat=True)
 
 
 def _rows(conversation_id: uuid.UUID, places: Collection[Place]) -> dict[Place, ReadMark]:

@@ -208,8 +208,8 @@ def test_receipts_converge_for_everybody_who_stays(
     chance.shuffle(steps)
 
     for user, place, seq in steps:
-        kind: type[MarkRead | MarkDelivered] = chance.choice([MarkRead, MarkDelivered])
-        command = kind(seq=seq, thread_id=place)
+        marks = (MarkRead(seq=seq, thread_id=place), MarkDelivered(seq=seq, thread_id=place))
+        command: MarkRead | MarkDelivered = chance.choice(marks)
         attention.mark(room.id, user.pk, command)
 
     told = [each for each in heard.on(room.id) if each.event == "receipts_changed"]
