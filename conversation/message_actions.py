@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from commsite.realtime.errors import PushError
@@ -30,6 +29,7 @@ from conversation.models import (
 from conversation.queries import with_root
 from conversation.schema import EditMessage, NameMessage, SendMessage, person_shape
 from conversation.time_ordered import time_ordered_id
+from conversation.turn import sender, take_turn
 
 find = queries.find
 ASSISTANT_NAME = "assistant"
@@ -86,18 +86,14 @@ def _send(
     conversation_id: uuid.UUID, user_id: int, command: SendMessage, said: Said
 ) -> MessageShape:
     message_id, now = time_ordered_id(), timezone.now()
-    # This UPDATE is the lock: it comes before every read, so that the membership and the seq read
-    # below are the newest (on PostgreSQL each statement sees what was committed before it).
-    Conversation.objects.filter(pk=conversation_id).update(
-        last_seq=F("last_seq") + 1, last_message_id=message_id, last_activity_at=now
-    )
-    sender = queries.sender(conversation_id, user_id)
+    take_turn(conversation_id, message_id, now)
+    who = sender(conversation_id, user_id)
     thread = _thread(conversation_id, command.reply_to, command.thread_id)
     message = Message.objects.create(
         id=message_id,
-        conversation=sender.conversation,
-        seq=sender.conversation.last_seq,
-        author=User(id=user_id, username=sender.username),
+        conversation=who.conversation,
+        seq=who.conversation.last_seq,
+        author=User(id=user_id, username=who.username),
         client_id=command.client_id,
         body=said.body,
         html=said.html,
@@ -112,7 +108,7 @@ def _send(
     files = attachments.bind(message, command.attachment_ids, user_id)
     shape = message_shape(message, Parts(said.mentions, files, []))
     tell_sent(conversation_id, message.seq, with_root({"message": shape}, thread))
-    hooks.message_written(message, sender.conversation)
+    hooks.message_written(message, who.conversation)
     return shape
 
 

@@ -6,13 +6,13 @@ difference would tell strangers what exists.
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import F, Q
 
 from commsite.realtime.errors import PushError
 from commsite.realtime.registry import Fact
-from conversation import hooks
+from conversation import hooks, turn
 from conversation.message_parts import shapes
 from conversation.message_shape import MessageShape, root_shape
 from conversation.models import Change, Conversation, Member, Message
@@ -34,17 +34,14 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 _ONE_QUERY = 500
+NO_SUCH_CONVERSATION = turn.NO_SUCH_CONVERSATION
+sender = turn.sender
 RETOLD = frozenset(
     (Change.Event.MESSAGE_EDITED, Change.Event.MESSAGE_DELETED, Change.Event.MESSAGE_COMPLETED)
 )
 """Changes that show their message: it is told again as it is then."""
 IS_FIRST = Q(branch_of=None) | Q(branch_of=F("id"))
 """Messages that are not an alternative to an earlier one."""
-_COLUMNS = (
-    *("id", "title", "created_by_id", "assistant", "last_seq", "last_message_id"),
-    *("last_activity_at", "created_at"),
-)
-NO_SUCH_CONVERSATION = "There is no such conversation, or you are not in it."
 
 
 # --- Who may -------------------------------------------------------------------------------------
@@ -63,24 +60,6 @@ def membership(conversation_id: uuid.UUID, user_id: int) -> Member:
 def may_see(user_id: int, topic_id: str) -> None:
     """Members see who is there. Raises PushError("not_found")."""
     sender(conversation_id_of(topic_id), user_id)
-
-
-class Sender(NamedTuple):
-    """What sending needs to know of a member, and nothing more: it is the query asked most."""
-
-    conversation: Conversation
-    username: str
-
-
-_SENDER = ("user__username", *(f"conversation__{name}" for name in _COLUMNS))
-
-
-def sender(conversation_id: uuid.UUID, user_id: int) -> Sender:
-    """The member's name and the conversation as it is now. Raises PushError("not_found")."""
-    rows = Member.objects.filter(conversation_id=conversation_id, user_id=user_id)
-    for username, *columns in rows.values_list(*_SENDER):
-        return Sender(Conversation.from_db(None, _COLUMNS, columns), username)
-    raise PushError("not_found", NO_SUCH_CONVERSATION)
 
 
 def members_named(conversation_id: uuid.UUID, usernames: Collection[str]) -> dict[str, int]:
