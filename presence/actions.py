@@ -1,5 +1,6 @@
 """Writes of presence: a status line, when people were last here, and what they choose about being seen."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -65,10 +66,12 @@ def store_last_seen(seen: Mapping[int, int]) -> None:
         ignore_conflicts=True,
     )
     stored = LastSeen.objects.select_for_update().filter(user_id__in=moments).order_by("pk")
-    older = [row for row in stored if row.at < moments[row.pk]]
-    for row in older:
-        row.at = moments[row.pk]
-    LastSeen.objects.bulk_update(older, ["at"])
+    older: dict[datetime, list[int]] = defaultdict(list)  # most have the moment of the batch
+    for user_id, at in stored.values_list("pk", "at"):
+        if at < moments[user_id]:
+            older[moments[user_id]].append(user_id)
+    for moment, people in older.items():
+        LastSeen.objects.filter(pk__in=people).update(at=moment)
 
 
 def forget_opted_out(user_ids: Collection[int]) -> None:

@@ -25,6 +25,7 @@ from presence.telling import Telling
 from presence.tracker.diff import Diff
 
 ASK_AGAIN_S = 3.0
+READ_AT_ONCE = 500
 
 
 class Person:
@@ -88,6 +89,22 @@ class People:
             self.sightings.forget(payload["user_id"])
         names = ("is_hidden", "is_remembered")
         self._change(str(payload["user_id"]), {name: payload[name] for name in names})
+
+    async def look_again(self) -> None:
+        """News of what people chose may have been lost: reads it again, of everybody who is here."""
+        keys = [key for key, person in self._persons.items() if person.is_known]
+        for start in range(0, len(keys), READ_AT_ONCE):
+            batch = [int(key) for key in keys[start : start + READ_AT_ONCE]]
+            changes = -1
+            while changes != self.changes:
+                changes = self.changes
+                manners = await in_thread(queries.manners_of, batch)
+            for user_id, manner in manners.items():
+                person = self._persons.get(str(user_id))
+                if person is not None and person.is_known:
+                    self._learn(str(user_id), person, manner)
+                if not manner.is_remembered:
+                    self.sightings.forget(user_id)
 
     def _change(self, key: str, changes: Mapping[str, Any]) -> None:
         self.changes += 1

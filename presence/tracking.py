@@ -32,6 +32,7 @@ MAX_KEY_BYTES = 255
 VIEWING = b'"viewing":true'
 """As it stands in the JSON of a meta; within a text its quotes would be escaped."""
 LOOK_AGAIN_S = 0.1
+LOOK_AGAIN_AT_PEOPLE_S = 3.0
 REPORT_S = 2.0
 PATIENCE_S = 5.0
 """How long a thread waits for the event loop."""
@@ -104,9 +105,16 @@ class Tracking:
             self._shard.receive(payload["from"], payload["gossip"])
 
     def on_gap(self) -> None:
-        """Something was lost: be heard soon, so that the others see what they miss of us."""
+        """Something was lost: be heard soon, so that the others see what they miss of us; ask what people chose."""
         if self._shard is not None:
             self._shard.hasten()
+            hub.spawn(self._look_again())
+
+    async def _look_again(self) -> None:
+        try:
+            await self.people.look_again()
+        except PushError:  # no database: the next round will do
+            hub.wheel.schedule(LOOK_AGAIN_AT_PEOPLE_S, self.on_gap)
 
     async def _on_transfer(self, payload: dict[str, Any]) -> dict[str, Any]:
         if self._shard is not None:

@@ -66,6 +66,7 @@ async def test_whoever_appears_offline_does_at_once_and_is_told_so(
     await ada.open()
     await grace.open()
     await has_state(member(grace, ADA), "active")
+    await has_state(member(ada, GRACE), "active")  # in a room members always see each other
     await at_link(grace)
     await choose(grace, "Who sees that you are online", "Everyone")
     await grace.page.goto(f"{site.url}/")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from rest_framework.test import APIClient
 
 from commsite.clients.actions import set_preferences
@@ -145,20 +144,6 @@ def test_what_is_stored_only_grows_whoever_writes_last(ada: User, grace: User) -
     actions.store_last_seen({ada.pk: NOON + 5, grace.pk: NOON + 3})
 
     assert (stored(ada), stored(grace)) == (10, 3)
-
-
-def test_several_writers_at_once_leave_the_latest(ada: User, grace: User) -> None:
-    def write(offset: int) -> None:
-        actions.store_last_seen({ada.pk: NOON + offset, grace.pk: NOON + 20 - offset})
-        connection.close()
-
-    writers = [threading.Thread(target=write, args=(offset,)) for offset in (3, 20, 7, 0, 11)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-
-    assert (stored(ada), stored(grace)) == (20, 20)
 
 
 def test_somebody_who_was_deleted_meanwhile_spoils_nobody_elses_row(ada: User) -> None:

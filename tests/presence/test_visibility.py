@@ -232,3 +232,21 @@ async def test_what_others_see_of_the_last_time_stands_still_while_somebody_hide
 
     assert tracking.people.sightings._seen == {}
     assert await in_thread(lambda: LastSeen.objects.get(user=ada).at) == stored
+
+
+async def test_a_choice_whose_news_was_lost_counts_once_the_loss_is_seen(
+    connect: Connect, ada: User, grace: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, client = await connect(grace), await connect(ada)
+    await enter(watcher)
+    await enter(client)
+    with monkeypatch.context() as loss:
+        loss.setattr("presence.actions.control_on_commit", lambda kind, payload: None)
+        await choose(ada, visibility="nobody", last_seen="off")
+    assert str(ada.pk) in state_of(LOBBY)
+
+    tracking.on_gap()
+
+    await the_diff(watcher, "leaves", ada)
+    tracking.people.sightings._note_all()
+    assert ada.pk not in tracking.people.sightings._seen

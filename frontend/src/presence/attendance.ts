@@ -11,23 +11,22 @@ export interface People {
 }
 
 /**
- * What the first roster that names people knows; null when none does.
+ * What rosters that name people know together; null when none does.
  *
  * The site's is asked first: somebody who has another page open is here all the same. Where too
- * many are at the site to be named, a conversation's own roster still names its people.
+ * many are at the site to be named, or somebody is not to be seen there, a conversation's own roster
+ * still names its people.
  */
 export function seenIn(...rosters: readonly Pick<Roster, "knowledge">[]): People | null {
-  for (const { knowledge } of rosters) {
-    if (knowledge.kind !== "people") continue;
-    const { people } = knowledge;
-    return {
-      of: (id) => people.get(id)?.activity ?? "offline",
-      find: (id) => people.get(id),
-      isViewing: (id) =>
-        rosters.some(
-          (one) => one.knowledge.kind === "people" && one.knowledge.people.get(id)?.isViewing,
-        ),
-    };
-  }
-  return null;
+  const known = rosters.flatMap(({ knowledge }) =>
+    knowledge.kind === "people" ? [knowledge.people] : [],
+  );
+  if (known.length === 0) return null;
+  const find = (id: number): PresentPerson | undefined =>
+    known.find((people) => people.has(id))?.get(id);
+  return {
+    of: (id) => find(id)?.activity ?? "offline",
+    find,
+    isViewing: (id) => known.some((people) => people.get(id)?.isViewing),
+  };
 }

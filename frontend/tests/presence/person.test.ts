@@ -91,6 +91,13 @@ describe("a page's answer to who is here", () => {
     expect(people?.isViewing(8)).toBe(false);
   });
 
+  test("finds in a room whoever is not to be seen at the site", () => {
+    const hidden = personOf("9", [meta({ activity: "away" })]);
+    const room = { knowledge: { kind: "people", people: new Map([[9, hidden]]) } } as const;
+    expect(seenIn(named, room)?.of(9)).toBe("away");
+    expect(seenIn(named)?.of(9)).toBe("offline");
+  });
+
   test("is none while nothing is known", () => {
     expect(seenIn({ knowledge: { kind: "loading" } }, counted)).toBeNull();
     expect(wordsOf(undefined)).toBe("");
