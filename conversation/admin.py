@@ -19,6 +19,7 @@ from conversation.models import (
     Message,
     MessageRevision,
     Reaction,
+    ReadMark,
 )
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     _MemberAdmin = admin.ModelAdmin[Member]
     _MessageAdmin = admin.ModelAdmin[Message]
     _ChangeAdmin = admin.ModelAdmin[Change]
+    _ReadMarkAdmin = admin.ModelAdmin[ReadMark]
     _ConversationForm = ModelForm[Conversation]
     _MemberForm = ModelForm[Member]
 else:
     _ConversationAdmin = _MemberAdmin = _MessageAdmin = _ChangeAdmin = admin.ModelAdmin
+    _ReadMarkAdmin = admin.ModelAdmin
     _RevisionInline = _ReactionInline = _FileInline = admin.TabularInline
 
 
@@ -196,3 +199,29 @@ class ChangeAdmin(_ReadOnly, _ChangeAdmin):
     readonly_fields = ("seq", "created_at")
     ordering = ("-id",)
     show_full_result_count = False
+
+
+@admin.register(ReadMark)
+class ReadMarkAdmin(_ReadOnly, _ReadMarkAdmin):
+    """See how far members have got; also those who show it to nobody else."""
+
+    list_display = (
+        "conversation",
+        "user",
+        "thread",
+        "delivered_seq",
+        "read_seq",
+        "last_seq",
+        "read_at",
+    )
+    list_select_related = ("conversation", "user", "thread")
+    list_filter = (("thread", admin.EmptyFieldListFilter),)
+    search_fields = ("=conversation__id", "=user__username")
+    raw_id_fields = ("conversation", "user", "thread")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+    @admin.display(ordering="conversation__last_seq")
+    def last_seq(self, mark: ReadMark) -> int:
+        """How far one could have got."""
+        return mark.conversation.last_seq

@@ -7,6 +7,8 @@
 `react <id> <username> <message id> <times>` adds and removes three emoji, over and over: null.
 `edit <id> <username> <message id> <body> ...` each body against revision 1: [body, ...] that were taken.
 `message <id> <message id>` the message as it is now.
+`mark <id> <username> <first> <last>` every other mark up to the last, in disorder: what was read after each.
+`marks <id>` how far people have got: [{username: [delivered, read]}, number of rows].
 `facts <id>` reads what everybody was told: [[seq, event, payload], ...].
 """
 
@@ -26,7 +28,9 @@ from django.contrib.auth.models import User  # noqa: E402 - models exist only af
 from django.db import connection  # noqa: E402
 
 from commsite.realtime.errors import PushError  # noqa: E402
-from conversation import actions, queries  # noqa: E402
+from conversation import actions, attention, queries  # noqa: E402
+from conversation.attention_schema import MarkRead  # noqa: E402
+from conversation.models import ReadMark  # noqa: E402
 from conversation.schema import (  # noqa: E402
     AddMember,
     CreateConversation,
@@ -113,6 +117,18 @@ def edit(room: str, username: str, message_id: str, *bodies: str) -> list[str]:
         ]
 
 
+def mark(room: str, username: str, first: str, last: str) -> list[int]:
+    here, who = uuid.UUID(room), person(username)
+    seqs = range(int(last), int(first), -2) if int(first) else range(0, int(last) + 1, 2)
+    return [attention.mark(here, who, MarkRead(seq=seq))["read_seq"] for seq in seqs]
+
+
+def marks(room: str) -> list[object]:
+    rows = ReadMark.objects.filter(conversation=uuid.UUID(room)).select_related("user")
+    found = {row.user.get_username(): [row.delivered_seq, row.read_seq] for row in rows}
+    return [found, len(rows)]
+
+
 def message(room: str, message_id: str) -> MessageShape:
     return queries.message(uuid.UUID(room), person("ada"), uuid.UUID(message_id))
 
@@ -131,6 +147,8 @@ if __name__ == "__main__":
         "rule": rule,
         "react": react,
         "edit": edit,
+        "mark": mark,
+        "marks": marks,
         "message": message,
         "facts": facts,
     }

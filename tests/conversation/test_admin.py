@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from django.urls import reverse
 
-from conversation import actions
-from conversation.models import Change, Conversation, Member, Message
+from conversation import actions, attention
+from conversation.attention_schema import MarkRead
+from conversation.models import Change, Conversation, Member, Message, ReadMark
 from conversation.schema import AddMember, EditMessage, NameMessage, React, SendMessage
 from tests.support.convergence import apply, snapshot
 
@@ -133,3 +134,18 @@ def test_the_admin_still_reads_what_was_edited_or_deleted_and_who_reacted(
     assert "second words" in deleted
     assert found.context["cl"].result_count == 1
     assert "deleted, edited" in found.content.decode()
+
+
+def test_how_far_members_have_got_can_be_seen_and_not_touched(
+    admin_client: Client, room: Conversation, ada: User, grace: User, say: Say
+) -> None:
+    say(ada, "hello")
+    attention.mark(room.id, grace.pk, MarkRead(seq=1))
+    (mark,) = ReadMark.objects.all()
+
+    for query in ("", f"?q={room.id}", "?q=grace", "?thread__isempty=1"):
+        shown = admin_client.get(page(ReadMark, "changelist") + query)
+        assert shown.context["cl"].result_count == 1
+    assert admin_client.get(page(ReadMark, "change", mark.pk)).status_code == 200
+    assert admin_client.get(page(ReadMark, "add")).status_code == 403
+    assert admin_client.post(page(ReadMark, "delete", mark.pk)).status_code == 403

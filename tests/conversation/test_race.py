@@ -133,3 +133,16 @@ def test_of_edits_of_one_revision_at_once_exactly_one_is_taken(race: Race) -> No
     assert [message["body"]] == [body for each in taken for body in each]
     assert message["revision"] == 2
     assert [event for _, event, _ in facts] == ["message_sent", "message_edited"]
+
+
+def test_marks_from_everywhere_at_once_end_at_the_furthest_and_never_went_back(race: Race) -> None:
+    race.run(race.send("ada", [f"c{n}" for n in range(20)]))
+    readers = [["mark", race.room, who, str(n), "20"] for who in ("ada", "grace") for n in (0, 1)]
+
+    seen = race.run(*readers)
+    ((marks, told),) = race.run(["marks", race.room])
+
+    assert marks == {"ada": [20, 20], "grace": [20, 20]}
+    assert told == len(marks)
+    for each in seen:
+        assert each == sorted(each)
