@@ -12,6 +12,7 @@ import msgspec
 from conversation.assistant.job import BackendError
 
 DONE = b"[DONE]"
+BUSY = "The model has too many requests. Ask again later."
 FAILED = "The model's server reports that it failed."
 MOST_WORDS = 300
 UNREADABLE = "The model's server sent something that is no chat completion."
@@ -106,7 +107,7 @@ class Completion:
             return ""
         chunk, is_odd = _decode(event)
         if chunk.error:
-            raise BackendError("model_error", f"{FAILED} {words_of(chunk.error)}".strip())
+            raise _reported(chunk.error)
         if chunk.usage is not None:
             self.usage = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
         text = ""
@@ -171,6 +172,15 @@ class Completion:
             self._half = text[-1]
             text = text[:-1]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _reported(error: Any) -> BackendError:
+    """A failure that comes as an event, with whatever status the answer began."""
+    code = error.get("code") if isinstance(error, dict) else None
+    words = words_of(error)
+    if str(code) in ("429", "rate_limit_exceeded"):
+        return BackendError("rate_limited", f"{BUSY} {words}".strip())
+    return BackendError("model_error", f"{FAILED} {words}".strip())
 
 
 def words_of(error: Any) -> str:

@@ -14,7 +14,7 @@ from commsite.realtime.tools import Tool, ToolContext
 from conversation import queries
 from conversation.message_parts import shapes
 from conversation.message_shape import MessageShape
-from conversation.models import Member, Message, topic_of
+from conversation.models import Member, topic_of
 from presence.tracking import from_thread, tracking
 
 if TYPE_CHECKING:
@@ -92,11 +92,10 @@ def search_messages(context: ToolContext, words: SearchWords) -> str:
 
 def _found(conversation_id: uuid.UUID, user_id: int, words: SearchWords) -> list[MessageShape]:
     queries.membership(conversation_id, user_id)
-    rows = Message.objects.filter(conversation_id=conversation_id, deleted_at=None)
+    rows = queries.on_selected_branches(conversation_id).filter(deleted_at=None)
     for part in re.findall(r'"([^"]+)"|(\S+)', words.query):
         rows = rows.filter(body__icontains="".join(part).strip('"'))
-    newest = rows.select_related("author").order_by("-seq")
-    return shapes(list(newest[: words.limit * 2 + 1]))
+    return shapes(list(rows.order_by("-seq")[: words.limit * 2 + 1]))
 
 
 def _is_echo(message: MessageShape, context: ToolContext) -> bool:

@@ -30,7 +30,7 @@ class EventStream:
         if self._is_new and block:
             self._is_new = False
             block = block.removeprefix(BOM)
-        if b"\n" not in block and not self._ends_with_cr() and b"\r" not in block:
+        if b"\n" not in block and b"\r" not in block:
             self._keep(block)
             return []
         if self._parts:
@@ -47,9 +47,6 @@ class EventStream:
         lines = b"".join(self._parts).splitlines()
         self._parts = []
         return self._events([*lines, b""])
-
-    def _ends_with_cr(self) -> bool:
-        return bool(self._parts) and self._parts[-1].endswith(b"\r")
 
     def _keep(self, part: bytes) -> None:
         self._parts.append(part)

@@ -213,6 +213,14 @@ def test_an_error_in_the_stream_is_told_in_its_words(error: Any) -> None:
     assert caught.value.message.endswith("it broke")
 
 
+@pytest.mark.parametrize("code", [429, "429", "rate_limit_exceeded"])
+def test_too_many_requests_may_come_as_an_event_too(code: Any) -> None:
+    with pytest.raises(BackendError) as caught:
+        read({"error": {"code": code, "message": "slow down"}})
+
+    assert caught.value.code == "rate_limited"
+
+
 def test_an_error_without_words_is_still_an_error() -> None:
     with pytest.raises(BackendError):
         read({"error": {"code": 500}})

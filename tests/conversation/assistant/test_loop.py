@@ -144,7 +144,8 @@ async def test_the_usage_of_all_rounds_is_added_up() -> None:
 
 async def test_one_round_without_usage_makes_the_sum_an_estimate() -> None:
     offer(lambda context, words: "nothing")
-    events, _ = await answer_with(asks(), says(content("Found it."), finish()))
+    silent = says(call(0, id="a", name="look", arguments='{"query": "x"}'), finish("tool_calls"))
+    events, _ = await answer_with(silent, answered)
 
     (told,) = [event for event in events if event["type"] == "USAGE"]
     assert told["is_estimated"] is True

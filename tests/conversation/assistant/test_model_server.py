@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from conversation.assistant import model_server
 from conversation.assistant.backend import configured_backend
 from conversation.assistant.model_server import server_of
 from conversation.assistant.openai_backend import OpenAIBackend
-from conversation.assistant.patience import Patience
+from conversation.assistant.patience import Deadline, Patience
 from tests.support.assistant import KEY, backend, error_of, events_of, failure_of, job, text_of
 from tests.support.model_server import (
     Exchange,
@@ -26,6 +28,8 @@ from tests.support.model_server import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from pytest_django.fixtures import Settings
 
 # ---- What goes wrong ------------------------------------------------------------------------------
@@ -147,6 +151,17 @@ async def test_the_whole_answer_has_a_limit_however_lively_it_is() -> None:
     assert error.code == "timed_out"
 
 
+async def test_a_stream_that_never_makes_us_wait_meets_its_limit_too() -> None:
+    async def ready() -> AsyncGenerator[bytes]:
+        while True:
+            yield b"data: more\n\n"
+
+    clock = model_server._Clock(Patience(), Deadline(0))
+    async with aclosing(ready()) as blocks:
+        with pytest.raises(model_server._Fault, match="timed_out"):
+            await model_server._next(blocks, clock)
+
+
 # ---- Trying again ---------------------------------------------------------------------------------
 
 
@@ -241,6 +256,18 @@ async def test_no_secret_is_in_an_error_or_in_the_log(
     shown = f"{error} {error.message} {caplog.text}"
     assert KEY not in shown
     assert "wxyz" not in shown
+
+
+async def test_a_key_that_looks_like_a_word_is_kept_secret_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    key = "swordfish"
+    said = {"error": {"message": f"model not allowed for {key}"}}
+    async with ModelServer(refuses("400 No", said)) as server:
+        error = await error_of(backend(server, key))
+
+    assert "model not allowed" in error.message
+    assert key not in f"{error.message} {caplog.text}"
 
 
 async def test_no_secret_of_the_address_is_in_an_error_or_in_the_log(
