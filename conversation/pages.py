@@ -24,6 +24,7 @@ from commsite.realtime.schema import parse
 from conversation import actions, queries
 from conversation.message_shape import MessageShape
 from conversation.models import BODY_CHARS, TITLE_CHARS, Conversation
+from conversation.rates import spend
 from conversation.schema import (
     AddMember,
     CreateConversation,
@@ -171,6 +172,7 @@ def _send(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
         "client_id": request.POST.get("client_id") or str(uuid.uuid4()),
     }
     try:
+        spend("message", user_of(request).pk)
         command = parse(SendMessage, said)
         actions.send_message(conversation_id, user_of(request).pk, command)
     except PushError as error:

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from commsite.realtime.hub import hub
-from conversation import actions, facts
+from conversation import actions, facts, rates
 from conversation.consumers import ConversationConsumer
 from conversation.models import Conversation
 from conversation.schema import CreateConversation, SendMessage
@@ -62,6 +62,12 @@ def say(room: Conversation) -> Callable[[User, str], MessageShape]:
         return actions.send_message(room.id, author.pk, command).message
 
     return say
+
+
+@pytest.fixture(autouse=True)
+def fresh_rates() -> None:
+    """Ids of people come again from test to test; what they have spent does not."""
+    rates.rates.cache_clear()
 
 
 class Ear:

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("fresh_throttles", "fresh_rates", "ear"),
+    pytest.mark.usefixtures("fresh_throttles", "a_clock_that_stands", "ear"),
 ]
 
 
 @pytest.fixture
-def fresh_rates(monkeypatch: pytest.MonkeyPatch) -> None:
-    people = Rates(lambda: 0.0)  # a clock that stands
+def a_clock_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = Rates(lambda: 0.0)
     monkeypatch.setattr(rates, "rates", lambda: people)
 
 

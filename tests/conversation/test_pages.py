@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from conversation import actions
+from conversation import actions, rates
 from conversation.models import Conversation, Member, Message
 from conversation.schema import CreateConversation, SendMessage
 
@@ -127,6 +127,18 @@ def test_messages_are_grouped_by_author_and_time_in_the_readers_zone(ada, room, 
 def test_a_zone_that_does_not_exist_changes_nothing(ada, room, zone):
     ada.cookies["zone"] = zone
     assert ada.get(f"/conversations/{room}/").status_code == 200
+
+
+def test_a_form_is_held_to_the_rate_of_all_other_doors(ada, people, room, monkeypatch):
+    on_a_clock_that_stands = rates.Rates(lambda: 0.0)
+    monkeypatch.setattr(rates, "rates", lambda: on_a_clock_that_stands)
+    for _ in range(10):
+        rates.spend("message", people["ada"].pk)  # as the socket does
+
+    response = ada.post(f"/conversations/{room}/", {"body": "one too many"}, follow=True)
+
+    assert not Message.objects.exists()
+    assert "too fast" in response.content.decode()
 
 
 def test_a_form_sent_twice_says_it_once(ada, room):
