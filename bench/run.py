@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import uvloop
 
-from bench import report
+from bench import presence, presence_report, report
 from bench.report import Results
 from bench.scenarios import FULL, QUICK, SCENARIOS, Effort, Scenario
 from bench.servers import NAMES, OURS, PEERS, Fleet, Server
@@ -97,17 +97,35 @@ def main() -> int:
     with Fleet(server_core) as fleet:
         bench = Bench(options, fleet)
         results = uvloop.run(bench.run())
-    _say("\n".join([*report.figures(results), "", *report.verdicts(results)]))
+        told = _presence(options, fleet)
+    if bench.scenarios:
+        _say("\n".join([*report.figures(results), "", *report.verdicts(results)]))
+    _say("\n".join(told))
     if options.write:
+        _write(options, bench, told)
+    return 0
+
+
+def _presence(options: argparse.Namespace, fleet: Fleet) -> list[str]:
+    if options.only not in "presence":
+        return []
+    effort = presence.QUICK if options.quick else presence.FULL
+    return presence_report.section(uvloop.run(presence_report.measure(fleet, effort)))
+
+
+def _write(options: argparse.Namespace, bench: Bench, told: list[str]) -> None:
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    path = RESULTS / f"{today.isoformat()}.md"
+    if bench.scenarios:
         how = (
             f"{bench.pairs} rounds, interleaved; server on one core, load on another; "
             "ratios are ours ÷ peer of adjacent runs, then the median"
         )
-        today = datetime.datetime.now(tz=datetime.UTC).date()
         notes = options.notes.read_text() if options.notes else ""
-        path = report.write(results, today, how, notes, RESULTS)
-        _say(f"\nwritten to {path.relative_to(RESULTS.parent.parent)}")
-    return 0
+        report.write(bench.results, today, how, notes, RESULTS)
+    if told:
+        presence_report.put(path, told)
+    _say(f"\nwritten to {path.relative_to(RESULTS.parent.parent)}")
 
 
 def _options() -> argparse.Namespace:

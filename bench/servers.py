@@ -82,8 +82,8 @@ class Fleet:
             self.stop(server)
         self._scratch.cleanup()
 
-    def start(self, name: str) -> Server:
-        """Start `name`, wait until it accepts connections, and return it.
+    def start(self, name: str, **settings: str) -> Server:
+        """Start `name` with these settings of its own, wait until it accepts connections, and return it.
 
         Raises RuntimeError with the end of its log when it does not come up.
         """
@@ -93,7 +93,7 @@ class Fleet:
         pin = [] if self._core is None else ["taskset", "-c", str(self._core)]
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [*pin, *command], cwd=ROOT, env=environment, stdout=sink, stderr=sink
+                [*pin, *command], cwd=ROOT, env=environment | settings, stdout=sink, stderr=sink
             )
         server = Server(name, process, port, Plain(), log)
         self._running.append(server)

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class PresenceConfig(AppConfig):
@@ -13,7 +14,9 @@ class PresenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Tell the core which topics and events are ours, and start with the hub."""
+        """Tell the core which topics and events are ours, start with the hub; serve the bench's crowds if asked to."""
         import_module("presence.checks")
         import_module("presence.signals")
         import_module("presence.routing").register()
+        if settings.REALTIME["BENCH"]:
+            import_module("presence.bench").install()

@@ -1,5 +1,6 @@
 """Channels on which people see each other: the base that rooms add to theirs, and the topic `presence:<scope>`."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -89,9 +90,14 @@ class AttendedChannel(Channel):
         self.seat = Seat(name, self.socket, self.push, may_hide=self.may_hide)
         tracking.people.sit(self.seat, self.meta(), manner)
         await tracking.complete()
+        await self.tell_who_is_here(topic, key)
+
+    async def tell_who_is_here(self, topic: str, key: str) -> None:
+        """Sends the list, no faster than it is taken."""
         for event, payload in tracking.telling.snapshot(topic, key):
             self.push(event, msgspec.Raw(payload))
-            await self.socket.outbox.when_clear()  # of a long list no more than the client takes
+            await asyncio.sleep(0)  # a long list holds up nobody else
+            await self.socket.outbox.when_clear()
             if self.state != JOINED:
                 return
 

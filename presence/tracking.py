@@ -105,9 +105,9 @@ class Tracking:
             self._shard.receive(payload["from"], payload["gossip"])
 
     def on_gap(self) -> None:
-        """Something was lost: be heard soon, so that the others see what they miss of us; ask what people chose."""
+        """Something was lost: asks for it and is heard soon, so that the others see what they miss; asks what people chose."""
         if self._shard is not None:
-            self._shard.hasten()
+            self._shard.catch_up()
             hub.spawn(self._look_again())
 
     async def _look_again(self) -> None:

@@ -40,8 +40,8 @@ MAX_PENDING = 10_000
 RETRY_S = 0.5
 SEND_S = 5.0
 """What the layer has not taken by then goes to a peer that is gone: waiting on would hold up everything behind it."""
-DEAF_BEACONS = 3
-"""After so many own beacons that did not come back the links to the layer are made anew."""
+DEAF_S = 3 * BEACON_S
+"""After so long without an own beacon that came back the links to the layer are made anew."""
 ALONE = "local"
 """The mailbox of a process that has none on the layer."""
 
@@ -88,7 +88,8 @@ class Backplane:
         self._tasks: list[asyncio.Task[None]] = []
         self._ids = itertools.count(1)
         self._receiving: asyncio.Task[None] | None = None
-        self._unanswered = 0
+        self._deaf_s = 0.0
+        self._is_cut = False
 
     @property
     def is_alone(self) -> bool:
@@ -189,6 +190,7 @@ class Backplane:
             except Exception as error:
                 logger.warning("backplane: cannot publish: %s", error)
                 count("backplane_errors_total")
+                self._is_cut = True
                 self._wake.set()
                 await asyncio.sleep(RETRY_S)
 
@@ -211,21 +213,16 @@ class Backplane:
 
     async def _beacon_forever(self) -> None:
         while True:
-            await asyncio.sleep(BEACON_S)
-            if self._unanswered >= DEAF_BEACONS:
+            pause_s = RETRY_S if self._is_cut else BEACON_S  # the sooner one comes back, the better
+            await asyncio.sleep(pause_s)
+            if self._deaf_s >= DEAF_S:
+                self._deaf_s = 0.0
                 with contextlib.suppress(Exception):
                     await self._reopen()
-            self._unanswered += 1
-            packet = Packet(
-                self.node,
-                self.epoch,
-                CONTROL,
-                self._numbers[CONTROL] + 1,
-                [],
-                heads=dict(self._numbers),
-            )
+            self._deaf_s += pause_s
+            first, heads = self._numbers[CONTROL] + 1, dict(self._numbers)
             with contextlib.suppress(Exception):
-                await self._publish(packet)
+                await self._publish(Packet(self.node, self.epoch, CONTROL, first, [], heads=heads))
 
     async def _reopen(self) -> None:
         """Makes the links to the layer anew: they may be dead without a word (a failover, a lost route)."""
@@ -233,6 +230,7 @@ class Backplane:
         if flush is None or self._receiving is None:
             return
         logger.warning("backplane: hears nothing of itself; makes its links anew")
+        self._is_cut = True
         count("backplane_reopened_total")
         async with asyncio.timeout(SEND_S):
             await flush()
@@ -240,7 +238,6 @@ class Backplane:
         await asyncio.gather(self._receiving, return_exceptions=True)
         self._receiving = self._spawn(self._receive_forever())
         await asyncio.sleep(0)  # the mailbox exists again
-        self._unanswered = 0
         needed, self._confirmed = self._confirmed, set()
         self.tend(needed)
 
@@ -309,7 +306,7 @@ class Backplane:
                 message = await self._layer.receive(self.mailbox)
             except Exception as error:
                 logger.warning("backplane: cannot receive: %s", error)
-                self._unanswered = DEAF_BEACONS  # the layer may hold the mailbox for open by now
+                self._deaf_s = DEAF_S  # the layer may hold the mailbox for open by now
                 await asyncio.sleep(RETRY_S)
                 continue
             try:
@@ -330,7 +327,7 @@ class Backplane:
                 arrived.set()
             return
         if packet.node == self.node:
-            self._unanswered = 0 if packet.heads is not None else self._unanswered
+            self._on_echo(packet)
             return
         if packet.heads is not None:
             for shard, head in packet.heads.items():
@@ -343,6 +340,14 @@ class Backplane:
                 self._receiver.on_announcement(item.announcement)
             else:
                 self._receiver.on_control_message(item.kind, item.payload)
+
+    def _on_echo(self, packet: Packet) -> None:
+        """Our own words have come back: the link stands. What was said while it did not was missed."""
+        if packet.heads is not None:
+            self._deaf_s = 0.0
+            if self._is_cut:
+                self._is_cut = False
+                self._receiver.on_missed(CONTROL)
 
     def _see(self, node: str, epoch: int, shard: int, upto: int, *, is_beacon: bool) -> None:
         """Holds what should have come (`upto`) against what came."""

@@ -77,9 +77,9 @@ class Shard:
         """What is known of each replica."""
         return self.tracker.report(self._loop.time())
 
-    def hasten(self) -> None:
-        """Something was lost or somebody new is there: the next heartbeat comes soon."""
-        self.tracker.hasten(self._loop.time())
+    def catch_up(self) -> None:
+        """Something was lost: asks for it, and is heard soon itself."""
+        self._send(self.tracker.catch_up(self._loop.time()))
         self._plan()
 
     def receive(self, address: str, data: bytes) -> None:

@@ -155,6 +155,18 @@ class Tracker:
         self._silent = self.periods.max_silent_periods
         self._broadcast_at = min(self._broadcast_at, now + self._jitter_s())
 
+    def catch_up(self, now: float) -> tuple[Gossip, ...]:
+        """We heard nothing for a while: asks each peer for what it has done since, without waiting for its clock."""
+        self.hasten(now)
+        known = self._known()
+        asked = [peer for peer in self._peers if peer.replica in known and peer.leaves_at is None]
+        for peer in asked:
+            peer.asked_at = now
+        return tuple(
+            TransferRequest(self.replica, peer.replica, {peer.replica: known[peer.replica]})
+            for peer in asked
+        )
+
     def stop(self, linger_s: float = 0.0) -> tuple[Gossip, ...]:
         """Says goodbye. The others show our entries for `linger_s` more: for a restart, until the clients are back."""
         self._has_stopped = True

@@ -86,6 +86,13 @@ class Gone(NamedTuple):
     at: float
 
 
+class Absence(NamedTuple):
+    """A time without a connection that was not wanted."""
+
+    start: float
+    end: float
+
+
 @dataclass(eq=False)
 class Visitor:
     """One person's client. `site` is where it is, `home` where it goes first."""
@@ -98,6 +105,8 @@ class Visitor:
     view: View | None = None
     wants_in: bool = False
     link: Link | None = None
+    absences: list[Absence] = field(default_factory=list)
+    lost_at: float | None = None
     _joining: Link | None = None
     _early: list[bytes] | None = field(default_factory=list)
     """Diffs that wait for the state of this join."""
@@ -144,6 +153,9 @@ class Visitor:
             link.end()
             return not self.wants_in
         self.link = link
+        if self.lost_at is not None:
+            self.absences.append(Absence(self.lost_at, asyncio.get_running_loop().time()))
+            self.lost_at = None
         return True
 
     def on_lost(self, link: Link) -> None:
@@ -151,6 +163,7 @@ class Visitor:
         if link is self.link:
             self.link = None
             if self.wants_in:
+                self.lost_at = asyncio.get_running_loop().time()
                 self.crowd.spawn(self.come())
 
     def on_event(self, link: Link, event: str, payload: bytes) -> None:

@@ -348,7 +348,8 @@ async def test_a_link_that_is_dead_without_a_word_is_made_anew(
     await settle()
     assert second.of("room:1") == []
 
-    monkeypatch.setattr(backplane_module, "BEACON_S", 0.0)
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
+    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
     beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
     group = group_of(shard_of("room:1"))
     await condition(lambda: not layer.dead and mailbox in layer.groups[group])
@@ -361,7 +362,7 @@ async def test_a_link_that_is_dead_without_a_word_is_made_anew(
         Unreachable
     ):  # calls reach the same mailbox as before: it answers, in the negative
         await hubs[0].backplane.call(mailbox, "unknown", {}, 0.05)
-    assert hubs[1].backplane._unanswered < backplane_module.DEAF_BEACONS
+    assert hubs[1].backplane._deaf_s < backplane_module.DEAF_S
 
 
 async def test_a_link_that_cannot_be_made_anew_is_tried_again(
@@ -370,9 +371,10 @@ async def test_a_link_that_cannot_be_made_anew_is_tried_again(
     mailbox = hubs[1].backplane.mailbox
     layer.dead.add(mailbox)
     layer.is_down = True
-    monkeypatch.setattr(backplane_module, "BEACON_S", 0.0)
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
+    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
     beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
-    await condition(lambda: hubs[1].backplane._unanswered > backplane_module.DEAF_BEACONS + 1)
+    await condition(lambda: hubs[1].backplane._is_cut)
     layer.is_down = False
     await condition(lambda: mailbox in layer.groups[group_of(CONTROL)])
     beacons.cancel()
@@ -390,3 +392,18 @@ async def test_what_the_layer_does_not_take_holds_up_nothing_for_ever(
     layer.is_hanging = False
     tell(first, "room:1", 2)
     await second.until(told(2))
+
+
+async def test_once_an_own_beacon_is_back_what_was_missed_is_looked_for(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps: list[bool] = []
+    monkeypatch.setattr(hub_module, "gap_handlers", [lambda: gaps.append(True)])
+    layer.is_down = True
+    hubs[0].backplane.control("anything", {})
+    await condition(lambda: hubs[0].backplane._is_cut)
+    beacons = asyncio.ensure_future(hubs[0].backplane._beacon_forever())
+    layer.is_down = False
+    await condition(lambda: bool(gaps))
+    beacons.cancel()
+    assert not hubs[0].backplane._is_cut
