@@ -105,7 +105,7 @@ class Tracking:
             self._shard.receive(payload["from"], payload["gossip"])
 
     def on_gap(self) -> None:
-        """Something was lost: asks for it and is heard soon, so that the others see what they miss; asks what people chose."""
+        """Something was lost: asks for it, is heard soon for others to see what they miss, asks what people chose."""
         if self._shard is not None:
             self._shard.catch_up()
             hub.spawn(self._look_again())
