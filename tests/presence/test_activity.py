@@ -129,6 +129,21 @@ async def test_a_push_does_not_take_back_what_the_client_said(connect: Connect, 
     assert activity_of(ada) == ["idle"]
 
 
+async def test_what_clients_do_by_themselves_breaks_no_silence(connect: Connect, ada: User) -> None:
+    client = await connect(ada, SocketConsumer.as_asgi())
+    await enter(client)
+    pass_time(IDLE_S)
+    assert activity_of(ada) == ["idle"]
+
+    await client.heartbeat()
+    await enter(client, await room_of(ada))  # as after an outage
+    with pytest.raises(ErrorReply):
+        await client.call("client", "renew_token", {"token": "stale"})
+    await client.heartbeat()
+
+    assert activity_of(ada) == ["idle"]
+
+
 async def test_silence_of_one_device_says_nothing_of_another(connect: Connect, ada: User) -> None:
     silent, busy = await connect(ada), await connect(ada)
     await enter(silent)

@@ -9,10 +9,11 @@ import pytest
 
 from commsite.clients.actions import set_preferences
 from commsite.realtime.consumer import SocketConsumer
+from commsite.realtime.errors import PushError
 from commsite.realtime.threads import in_thread
 from conversation import actions
 from conversation.schema import CreateConversation, RemoveMember
-from presence.cursor_board import MOVED, board
+from presence.cursor_board import MOVED, _check, board
 from tests.presence.lobby import LOBBY, enter, state_of, the_diff
 from tests.support.deadline import eventually
 from tests.support.phoenix_client import ErrorReply
@@ -186,6 +187,36 @@ async def test_an_anchor_that_is_no_json_ends_the_socket_as_any_such_frame(
     assert await here.close_code() == 4400
     await there.heartbeat()
     assert there.waiting(MOVED) == []
+
+
+async def test_an_anchor_travels_as_it_was_written(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str
+) -> None:
+    """No number is rounded on the way, no member lost."""
+    here, there = pair
+    anchor = '{"clock":12345678901234567890,"x":1.10,"b":[],"b":{"é":"\\u00e9"}}'
+    frames: list[str] = []
+    receive = there.connection.recv
+
+    async def listen() -> str | bytes:
+        frames.append(str(frame := await receive()))
+        return frame
+
+    there.connection.recv = listen  # type: ignore[method-assign,assignment]
+    await there.heartbeat()
+
+    await here.send(f'["{here.join_refs[room]}","9","{room}","move_cursor",{{"anchor":{anchor}}}]')
+    await there.next(MOVED)
+
+    assert any(f'"anchor":{anchor},"selection":null' in frame for frame in frames)
+
+
+def test_bytes_that_are_no_text_go_no_further() -> None:
+    """A long-poll may bring them; a WebSocket that passed them on would be closed by its client."""
+    with pytest.raises(PushError) as refused:
+        _check(b'"\xff"', b"null")
+
+    assert refused.value.reason == "invalid_payload"
 
 
 async def test_the_lobby_has_no_cursors(connect: Connect, ada: User) -> None:
