@@ -109,11 +109,20 @@ def select_branch(
     first = message.branch_of
     if first is None:
         raise PushError("invalid_payload", "The message has no alternatives.")
+    if command.index is not None:
+        message = _numbered(first, command.index)
     if first.selected_branch_id != message.id:
         first.selected_branch = message
         first.save(update_fields=["selected_branch"])
         _tell_selected(conversation, first, by=person_shape(me))
     return {"branch_of": str(first.id), "message_id": str(message.id)}
+
+
+def _numbered(first: Message, index: int) -> Message:
+    found = first.branches.order_by("seq")[index - 1 : index].first()
+    if found is None:
+        raise PushError("invalid_payload", f"There are not {index} alternatives.")
+    return found
 
 
 def _alternative(conversation: Conversation, answer: Message, asked: Asked) -> Run:

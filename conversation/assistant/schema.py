@@ -56,9 +56,13 @@ class BranchMessage(Payload):
 
 
 class SelectBranch(Payload):
-    """Show this one of the alternatives at its place, to everybody."""
+    """Show this one of the alternatives at its place, to everybody.
+
+    With `index` (from 1, as in `branch` of a message) the one of that number: a page has seldom all.
+    """
 
     message_id: uuid.UUID
+    index: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
 
 
 class ContinueRun(Payload):

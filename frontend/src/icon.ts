@@ -1,17 +1,36 @@
 import { html, type TemplateResult } from "lit";
 import { unsafeSVG } from "lit/directives/unsafe-svg.js";
 import {
+  ArrowDown,
+  Check,
+  CheckCheck,
   ChevronDown,
+  ChevronLeft,
+  ChevronRight,
   CircleAlert,
   Clock3,
   Copy,
+  Ellipsis,
   EyeOff,
+  FileText,
   type IconNode,
   Link,
   LogOut,
+  MessageSquareText,
+  Pencil,
+  Pin,
+  PinOff,
+  Play,
   RefreshCw,
   Reply,
+  Search,
+  SmilePlus,
+  Sparkles,
+  Square,
+  Trash2,
   WifiOff,
+  Wrench,
+  X,
 } from "lucide";
 
 /*
@@ -19,16 +38,35 @@ import {
  * to fetch its icon.
  */
 const SHAPES = {
+  assistant: shapesOf(Sparkles),
+  check: shapesOf(Check),
+  close: shapesOf(X),
   copy: shapesOf(Copy),
+  delete: shapesOf(Trash2),
+  delivered: shapesOf(CheckCheck),
+  down: shapesOf(ArrowDown),
+  edit: shapesOf(Pencil),
   error: shapesOf(CircleAlert),
   hidden: shapesOf(EyeOff),
+  file: shapesOf(FileText),
   link: shapesOf(Link),
   logout: shapesOf(LogOut),
+  more: shapesOf(Ellipsis),
+  next: shapesOf(ChevronRight),
   offline: shapesOf(WifiOff),
   pending: shapesOf(Clock3),
+  pin: shapesOf(Pin),
+  play: shapesOf(Play),
+  previous: shapesOf(ChevronLeft),
+  react: shapesOf(SmilePlus),
   reconnect: shapesOf(RefreshCw),
   reply: shapesOf(Reply),
+  search: shapesOf(Search),
+  stop: shapesOf(Square),
+  thread: shapesOf(MessageSquareText),
+  tool: shapesOf(Wrench),
   unfold: shapesOf(ChevronDown),
+  unpin: shapesOf(PinOff),
 };
 
 /** The icons that elements may show. */

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from tests.conftest import StartSite
     from tests.support.server import ServerKind, Site
 
+TALKATIVE = {
+    "COMMSITE_MESSAGES_PER_S": "1000",
+    "COMMSITE_MESSAGE_BURST": "1000",
+    "COMMSITE_MESSAGES_PER_MIN": "100000",
+}
+"""For people who say more in a second than anybody would."""
+
 
 async def test_two_people_see_each_others_messages_at_once(
     start_site: StartSite, visit: Visit, server_kind: ServerKind
@@ -133,7 +140,7 @@ async def test_a_drain_is_told_as_a_restart(start_site: StartSite, visit: Visit)
 async def test_older_messages_come_without_moving_what_is_being_read(
     start_site: StartSite, visit: Visit
 ) -> None:
-    site = start_site()
+    site = start_site(**TALKATIVE)
     ada = await visit(site)
     await ada.enter(ADA)
     account = await Account.log_in(GRACE, site)

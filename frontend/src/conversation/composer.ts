@@ -1,12 +1,29 @@
+import { Autocomplete, type AutocompletePage } from "./autocomplete";
+import type { Attachment } from "./message";
+import { required } from "./required";
+import { Tray, type Upload } from "./tray";
+
+/** What a composer hands over when its writer sends. */
+export interface Written {
+  body: string;
+  replyTo: string | null;
+  attachments: Attachment[];
+}
+
 /** What a composer asks of its page. */
-export interface ComposerPage {
-  send: (body: string, replyTo: string | null) => void;
+export interface ComposerPage extends Pick<AutocompletePage, "candidates"> {
+  send: (written: Written) => void;
   leave: () => void;
+  /** The text has changed by somebody's hand. */
+  typed: (isEmpty: boolean) => void;
+  /** ↑ in an empty field: says whether there was something to edit. */
+  editLast: () => boolean;
+  upload: Upload;
 }
 
 /**
  * The form below the messages: sends with Enter (or Ctrl+Enter, as the reader prefers), grows with
- * its text, keeps a draft per conversation and shows what is being answered.
+ * its text, keeps a draft per conversation, takes files and shows what is being answered.
  */
 export class Composer {
   readonly #form: HTMLFormElement;
@@ -14,23 +31,30 @@ export class Composer {
   readonly #reply: HTMLElement;
   readonly #draftKey: string;
   readonly #page: ComposerPage;
+  readonly #suggestions: Autocomplete;
+  readonly #tray: Tray;
   #replyTo: string | null = null;
 
   constructor(form: HTMLFormElement, draftKey: string, page: ComposerPage) {
     this.#form = form;
-    this.#field = required(form, "textarea") as HTMLTextAreaElement;
-    this.#reply = required(form, "[data-reply]");
+    this.#field = required("textarea", form) as HTMLTextAreaElement;
+    this.#reply = required("[data-reply]", form);
     this.#draftKey = draftKey;
     this.#page = page;
+    this.#tray = new Tray(required("[data-tray]", form), page.upload, () => this.#changed());
+    this.#suggestions = new Autocomplete(this.#field, required("[data-suggestions]", form), {
+      candidates: page.candidates,
+      changed: () => this.#typed(),
+    });
     this.#field.value ||= localStorage.getItem(draftKey) ?? "";
-    this.#grow();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
     });
-    this.#field.addEventListener("input", () => this.#changed());
+    this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
-    required(this.#reply, "button").addEventListener("click", () => this.answer(null, ""));
+    required("button", this.#reply).addEventListener("click", () => this.answer(null, ""));
+    this.#takeFiles();
     this.#changed();
   }
 
@@ -39,10 +63,11 @@ export class Composer {
     this.#field.focus();
   }
 
-  /** Puts text back, before whatever has been written since. */
-  takeBack(text: string): void {
+  /** Puts text and files back, before whatever has been written since. */
+  takeBack(text: string, attachments: readonly Attachment[]): void {
     const written = this.#field.value;
     this.#field.value = written === "" ? text : `${text}\n${written}`;
+    this.#tray.putBack(attachments);
     this.#changed();
     this.focus();
   }
@@ -51,7 +76,7 @@ export class Composer {
   answer(replyTo: string | null, label: string): void {
     this.#replyTo = replyTo;
     this.#reply.hidden = replyTo === null;
-    required(this.#reply, "[data-reply-label]").textContent = label;
+    required("[data-reply-label]", this.#reply).textContent = label;
     this.focus();
   }
 
@@ -60,21 +85,36 @@ export class Composer {
     this.#field.disabled = true;
     this.#field.placeholder = reason;
     this.#form.dataset.closed = "";
-    this.#setSendable(false);
+    this.#changed();
+  }
+
+  get #isSendable(): boolean {
+    if (this.#field.disabled || this.#tray.isBusy) return false;
+    return this.#field.value.trim() !== "" || this.#tray.attachments.length > 0;
   }
 
   #send(): void {
+    if (!this.#isSendable) return;
     const body = this.#field.value.trim();
-    if (body === "" || this.#field.disabled) return;
-    this.#page.send(body, this.#replyTo);
+    const { attachments } = this.#tray;
+    this.#page.send({ body, replyTo: this.#replyTo, attachments });
     this.#field.value = "";
+    this.#suggestions.close();
+    this.#tray.clear();
     this.answer(null, "");
+    this.#changed();
+  }
+
+  #typed(): void {
+    this.#page.typed(this.#field.value.trim() === "");
     this.#changed();
   }
 
   #changed(): void {
     const text = this.#field.value;
-    this.#setSendable(text.trim() !== "" && !this.#field.disabled);
+    // Not `disabled`: the button keeps its place in the order of Tab.
+    const button = required("button[type=submit]", this.#form);
+    button.setAttribute("aria-disabled", String(!this.#isSendable));
     this.#grow();
     try {
       if (text === "") localStorage.removeItem(this.#draftKey);
@@ -84,20 +124,15 @@ export class Composer {
     }
   }
 
-  #setSendable(isSendable: boolean): void {
-    // Not `disabled`: the button keeps its place in the order of Tab.
-    required(this.#form, "button[type=submit]").setAttribute("aria-disabled", String(!isSendable));
-  }
-
   #pressed(event: KeyboardEvent): void {
-    if (event.isComposing) return;
+    if (event.isComposing || this.#suggestions.pressed(event)) return;
     if (event.key === "Escape") {
       event.stopPropagation();
       if (this.#replyTo === null) this.#page.leave();
       else this.answer(null, "");
-      return;
-    }
-    if (event.key === "Enter" && this.#sendsWith(event)) {
+    } else if (event.key === "ArrowUp" && this.#field.value === "" && isPlain(event)) {
+      if (this.#page.editLast()) event.preventDefault();
+    } else if (event.key === "Enter" && this.#sendsWith(event)) {
       event.preventDefault();
       this.#send();
     }
@@ -109,6 +144,27 @@ export class Composer {
     return this.#form.dataset.enterSends === "true" && !event.shiftKey && !isTouch;
   }
 
+  #takeFiles(): void {
+    const chooser = required("input[type=file]", this.#form) as HTMLInputElement;
+    required("[data-attach]", this.#form).addEventListener("click", () => chooser.click());
+    chooser.addEventListener("change", () => {
+      this.#tray.add([...(chooser.files ?? [])]);
+      chooser.value = "";
+      this.focus();
+    });
+    this.#field.addEventListener("paste", (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length === 0) return;
+      event.preventDefault();
+      this.#tray.add(files);
+    });
+    acceptDrops(this.#form.closest<HTMLElement>("[data-drop]") ?? this.#form, (files) => {
+      if (this.#field.disabled) return;
+      this.#tray.add(files);
+      this.focus();
+    });
+  }
+
   #grow(): void {
     if (CSS.supports("field-sizing", "content")) return;
     this.#field.style.height = "auto";
@@ -116,8 +172,33 @@ export class Composer {
   }
 }
 
-function required(parent: ParentNode, selector: string): HTMLElement {
-  const found = parent.querySelector<HTMLElement>(selector);
-  if (found === null) throw new Error(`the page has no ${selector}`);
-  return found;
+function isPlain(event: KeyboardEvent): boolean {
+  return !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
+}
+
+/** Lets files be dropped anywhere on `place`, and shows that they may. */
+function acceptDrops(place: HTMLElement, take: (files: File[]) => void): void {
+  let depth = 0;
+  const hasFiles = (event: DragEvent): boolean =>
+    event.dataTransfer?.types.includes("Files") ?? false;
+  const show = (by: number): void => {
+    depth = Math.max(0, depth + by);
+    place.toggleAttribute("data-dropping", depth > 0);
+  };
+  place.addEventListener("dragenter", (event) => {
+    if (hasFiles(event)) show(1);
+  });
+  place.addEventListener("dragleave", (event) => {
+    if (hasFiles(event)) show(-1);
+  });
+  place.addEventListener("dragover", (event) => {
+    if (hasFiles(event)) event.preventDefault();
+  });
+  place.addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    show(-depth);
+    take([...(event.dataTransfer?.files ?? [])]);
+  });
 }

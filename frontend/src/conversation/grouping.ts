@@ -10,6 +10,13 @@ export type Row =
   | { kind: "message"; key: string; message: Message; isFirst: boolean }
   | { kind: "unsent"; key: string; message: UnsentMessage; isFirst: boolean };
 
+/** What the list needs to know of a message's time; read once per message, not once per drawing. */
+interface Moment {
+  at: Date;
+  day: string;
+}
+const moments = new WeakMap<Message | UnsentMessage, Moment>();
+
 /**
  * The rows of a list: messages under their days and authors, unsent ones last.
  *
@@ -24,51 +31,60 @@ export function rowsOf(
   readSeq: number | null,
 ): Row[] {
   const rows: Row[] = [];
-  let last: { author: number; at: Date } | null = null;
-  const firstNew = messages.find(
-    (m) => readSeq !== null && m.seq > readSeq && m.author.id !== ownId,
-  );
+  let last: { author: number; at: Date; day: string } | null = null;
+  const isNew = ({ seq, author }: Message): boolean =>
+    readSeq !== null && seq > readSeq && author.id !== ownId;
+  const firstNew = readSeq === null ? undefined : messages.find(isNew);
 
-  const place = (author: number, at: Date): boolean => {
-    if (last === null || !isSameDay(last.at, at)) {
-      rows.push({ kind: "day", key: `day ${dayKey(at)}`, date: at });
+  const place = (author: number, { at, day }: Moment): boolean => {
+    if (last === null || last.day !== day) {
+      rows.push({ kind: "day", key: `day ${day}`, date: at });
       last = null;
     }
     const isFirst =
       last === null || last.author !== author || at.getTime() - last.at.getTime() > GROUP_MS;
-    last = { author, at };
+    last = { author, at, day };
     return isFirst;
   };
 
   for (const message of messages) {
-    const at = new Date(message.created_at);
-    let isFirst = place(message.author.id, at);
+    let isFirst = place(message.author.id, momentOf(message));
     if (message === firstNew) {
       const count = messages.filter((m) => m.seq >= message.seq && m.author.id !== ownId).length;
       rows.push({ kind: "new", key: "new", count });
       isFirst = true;
     }
-    rows.push({
-      kind: "message",
-      key: rowKey(message.author.id, message.client_id),
-      message,
-      isFirst,
-    });
+    rows.push({ kind: "message", key: keyOf(message), message, isFirst });
   }
   for (const message of unsent) {
-    const isFirst = place(ownId, new Date(message.created_at));
-    rows.push({ kind: "unsent", key: rowKey(ownId, message.client_id), message, isFirst });
+    const isFirst = place(ownId, momentOf(message));
+    rows.push({ kind: "unsent", key: unsentKey(ownId, message.client_id), message, isFirst });
   }
   return rows;
 }
 
-function rowKey(author: number, clientId: string): string {
+/** The key of a message's row. */
+export function keyOf({ id, author, client_id, role }: Message): string {
+  // The assistant is one author for all who ask it: its messages are told apart by their ids.
+  return role === "assistant" ? id : unsentKey(author.id, client_id);
+}
+
+function unsentKey(author: number, clientId: string): string {
   return `${author} ${clientId}`;
 }
 
 /** Whether two moments fall on one day where the reader is. */
 export function isSameDay(one: Date, other: Date): boolean {
   return dayKey(one) === dayKey(other);
+}
+
+function momentOf(message: Message | UnsentMessage): Moment {
+  const known = moments.get(message);
+  if (known !== undefined) return known;
+  const at = new Date(message.created_at);
+  const moment = { at, day: dayKey(at) };
+  moments.set(message, moment);
+  return moment;
 }
 
 function dayKey(date: Date): string {

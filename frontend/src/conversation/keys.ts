@@ -1,4 +1,6 @@
-import type { ConversationTimeline, MessageAction } from "./timeline_element";
+import type { Message } from "./message";
+import type { Verb } from "./message_view";
+import type { ConversationTimeline } from "./timeline_element";
 
 /** Whether a key belongs to what is being written and not to the page. */
 export function isTyping(target: EventTarget | null): boolean {
@@ -14,26 +16,49 @@ const STEPS: ReadonlyMap<string, number> = new Map([
   ["ArrowUp", -1],
   ["k", -1],
 ]);
-const VERBS: ReadonlyMap<string, MessageAction["verb"]> = new Map([
+const VERBS: ReadonlyMap<string, Verb> = new Map([
   ["r", "reply"],
+  ["t", "thread"],
+  ["e", "pick"],
+  ["m", "menu"],
+  ["p", "pin"],
   ["y", "copy"],
+  ["Delete", "delete"],
+  ["Backspace", "delete"],
 ]);
+
+/** What keys ask of the page beyond its messages. */
+export interface KeysPage {
+  write: () => void;
+  search: () => void;
+  toUnread: () => void;
+  /** Whether the reader may do this with the message. */
+  may: (verb: Verb, message: Message) => boolean;
+}
 
 /** Moves through the list by keyboard and acts on the message that has the focus. */
 export class TimelineKeys {
   readonly #timeline: ConversationTimeline;
-  readonly #write: () => void;
+  readonly #page: KeysPage;
 
-  constructor(timeline: ConversationTimeline, write: () => void) {
+  constructor(timeline: ConversationTimeline, page: KeysPage) {
     this.#timeline = timeline;
-    this.#write = write;
+    this.#page = page;
     timeline.addEventListener("focusin", (event) => this.#focused(event));
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
   /** Puts the focus on the row that Tab would reach. */
   focusRow(): void {
-    this.#timeline.querySelector<HTMLElement>('.message[tabindex="0"]')?.focus();
+    const key = this.#timeline.selected ?? this.#keys.at(-1);
+    if (key !== undefined) void this.#go(key);
+  }
+
+  /** The keys of the rows that can be stepped to, oldest first. */
+  get #keys(): string[] {
+    return this.#timeline.rows
+      .filter(({ kind }) => kind === "message" || kind === "unsent")
+      .map(({ key }) => key);
   }
 
   #focused(event: FocusEvent): void {
@@ -42,22 +67,39 @@ export class TimelineKeys {
   }
 
   #pressed(event: KeyboardEvent): void {
+    if (event.defaultPrevented || document.querySelector("dialog[open]") !== null) return;
+    if ((event.ctrlKey || event.metaKey) && event.key === "f" && !isInSearch(event.target)) {
+      // A long conversation is not all in the page: the browser would find a part of it. A second
+      // Ctrl+F, from the field of the search, is the browser's own.
+      event.preventDefault();
+      this.#page.search();
+      return;
+    }
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (!isPlain || event.defaultPrevented || isTyping(event.target)) return;
-    if (document.querySelector("dialog[open]") !== null) return;
+    if (!isPlain || isTyping(event.target)) return;
     if (this.#handle(event.key)) event.preventDefault();
   }
 
   #handle(key: string): boolean {
     const row = document.activeElement?.closest<HTMLElement>(".message") ?? null;
+    const isElsewhere = row !== null && !this.#timeline.contains(row);
+    if (isElsewhere) return this.#act(row, VERBS.get(key));
     const step = STEPS.get(key);
     if (step !== undefined) return this.#step(row, step);
-    if (key === "c" || (key === "Escape" && row !== null)) {
-      this.#write();
-      return true;
-    }
     if (key === "End" || key === "Home") return this.#jump(key === "End");
-    return row !== null && this.#act(row, VERBS.get(key));
+    const deed = this.#deeds[key];
+    if (deed !== undefined) return this.#do(deed);
+    if (row === null) return false;
+    return key === "Escape" ? this.#do(this.#page.write) : this.#act(row, VERBS.get(key));
+  }
+
+  get #deeds(): Partial<Record<string, () => void>> {
+    return { c: this.#page.write, "/": this.#page.search, u: this.#page.toUnread };
+  }
+
+  #do(deed: () => void): boolean {
+    deed();
+    return true;
   }
 
   #step(row: HTMLElement | null, step: number): boolean {
@@ -65,30 +107,43 @@ export class TimelineKeys {
       this.focusRow();
       return true;
     }
-    const rows = this.#rows();
-    const next = rows[rows.indexOf(row) + step];
-    if (next === undefined && step > 0) this.#write();
-    next?.focus();
-    next?.scrollIntoView({ block: "nearest" });
+    const keys = this.#keys;
+    const next = keys[keys.indexOf(row.dataset.key ?? "") + step];
+    if (next === undefined && step > 0) this.#page.write();
+    if (next !== undefined) void this.#go(next, "nearest");
     return true;
   }
 
   #jump(isToEnd: boolean): boolean {
-    const row = this.#rows().at(isToEnd ? -1 : 0);
-    row?.focus();
-    row?.scrollIntoView({ block: "nearest" });
-    return row !== undefined;
+    const key = this.#keys.at(isToEnd ? -1 : 0);
+    if (key !== undefined) void this.#go(key);
+    return key !== undefined;
   }
 
-  #act(row: HTMLElement, verb: MessageAction["verb"] | undefined): boolean {
+  async #go(key: string, block: "nearest" | "center" = "center"): Promise<void> {
+    const mounted = this.#timeline.querySelector<HTMLElement>(
+      `.timeline > [data-key="${CSS.escape(key)}"]`,
+    );
+    const row = mounted ?? (await this.#timeline.reveal(key));
+    row?.focus({ preventScroll: true });
+    row?.scrollIntoView({ block: mounted === null ? block : "nearest" });
+  }
+
+  #act(row: HTMLElement, verb: Verb | undefined): boolean {
     const found = this.#timeline.rows.find(({ key }) => key === row.dataset.key);
+    const button = verb && row.querySelector<HTMLElement>(`[data-verb="${verb}"]`);
+    if (button) {
+      button.click();
+      return true;
+    }
     if (verb === undefined || found?.kind !== "message") return false;
-    const detail: MessageAction = { verb, key: found.key, message: found.message };
+    if (!this.#page.may(verb, found.message)) return false;
+    const detail = { verb, key: found.key, message: found.message, anchor: row };
     this.#timeline.dispatchEvent(new CustomEvent("message-action", { detail, bubbles: true }));
     return true;
   }
+}
 
-  #rows(): HTMLElement[] {
-    return [...this.#timeline.querySelectorAll<HTMLElement>(".message")];
-  }
+function isInSearch(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest("search-panel") !== null;
 }

@@ -1,6 +1,8 @@
 import type { UserSocket } from "../realtime/user_socket";
-import type { Message } from "./message";
-import { markUnread } from "./unread";
+import type { Message, Unread } from "./message";
+import { shortBody } from "./message_parts";
+import { isActive } from "./runs";
+import { showRowUnread } from "./unread";
 
 /** More than the first rows are not followed: they come to the top when the page is next read. */
 const FOLLOWED = 12;
@@ -28,8 +30,6 @@ export class ConversationList {
   constructor(element: HTMLElement, userId: number) {
     this.#element = element;
     this.#userId = userId;
-    markUnread(element, userId);
-    window.addEventListener("storage", () => markUnread(element, userId));
   }
 
   /** Listens to the liveliest conversations but `openId`, which its page follows itself. */
@@ -42,8 +42,12 @@ export class ConversationList {
       if (role === null) this.#row(conversation.id)?.remove();
       else this.#add(conversation);
     });
+    channel.on("unread_changed", (payload) => this.#showUnread(payload as Unread));
     // `user:<id>` keeps no history: what it told while nobody listened is read after each join.
-    channel.join().receive("ok", () => void this.#catchUp());
+    channel.join().receive("ok", (reply) => {
+      this.#showAllUnread((reply as { unread?: Unread[] }).unread ?? []);
+      void this.#catchUp();
+    });
     const rows = [...this.#element.querySelectorAll<HTMLElement>("[data-conversation]")];
     const others = rows.filter(({ dataset }) => dataset.conversation !== openId);
     for (const [index, row] of others.slice(0, FOLLOWED).entries()) {
@@ -60,7 +64,7 @@ export class ConversationList {
     const isOwn = message.author.id === this.#userId;
     const preview = row.querySelector("[data-row-preview]");
     if (preview !== null) {
-      preview.textContent = `${isOwn ? "You" : message.author.username}: ${message.body}`;
+      preview.textContent = `${isOwn ? "You" : message.author.username}: ${previewOf(message)}`;
     }
     const time = row.querySelector("time");
     if (time !== null) {
@@ -69,7 +73,26 @@ export class ConversationList {
     }
     // A row that is moved loses the focus: leave one alone that has it.
     if (!row.contains(document.activeElement)) this.#element.prepend(row);
-    markUnread(this.#element, this.#userId);
+  }
+
+  /** Shows what became of the message that was said last. */
+  changed(id: string, message: Message | undefined): void {
+    if (message && this.#row(id)?.dataset.lastSeq === String(message.seq)) this.said(id, message);
+  }
+
+  /** All that is unread; a conversation that is not among these has nothing. */
+  #showAllUnread(all: readonly Unread[]): void {
+    const told = new Map(all.map((unread) => [unread.conversation_id, unread]));
+    for (const row of this.#element.querySelectorAll<HTMLElement>("[data-conversation]")) {
+      const unread = told.get(row.dataset.conversation ?? "");
+      showRowUnread(row, unread?.unread ?? 0, unread?.mentions ?? 0);
+    }
+  }
+
+  #showUnread(unread: Unread): void {
+    const row = this.#row(unread.conversation_id);
+    if (row !== null) showRowUnread(row, unread.unread, unread.mentions);
+    document.dispatchEvent(new CustomEvent("unread-changed", { detail: unread }));
   }
 
   async #catchUp(): Promise<void> {
@@ -95,6 +118,9 @@ export class ConversationList {
       const { message } = payload as { message: Message };
       row.dataset.since = String(message.seq);
       this.said(id, message);
+    });
+    channel.on("message_completed", (payload) => {
+      this.changed(id, (payload as { message: Message }).message);
     });
     channel.on("conversation_renamed", (payload) => {
       const title = row.querySelector("[data-row-title]");
@@ -127,7 +153,6 @@ export class ConversationList {
     row.dataset.conversation = id;
     row.dataset.since = "0";
     row.dataset.lastSeq = "0";
-    row.dataset.unread = "";
     link.href = `/conversations/${id}/`;
     heading.textContent = title;
     const avatar = row.querySelector(".avatar");
@@ -139,4 +164,8 @@ export class ConversationList {
   #row(id: string): HTMLElement | null {
     return this.#element.querySelector(`[data-conversation="${CSS.escape(id)}"]`);
   }
+}
+
+function previewOf(message: Message): string {
+  return message.run !== null && isActive(message.run) ? "…" : shortBody(message);
 }

@@ -1,7 +1,84 @@
-/** A user as others see one. */
+/** A user as others see one; the assistant has the id 0. */
 export interface Person {
   id: number;
   username: string;
+}
+
+/** The id of the assistant, which is nobody's account. */
+export const ASSISTANT_ID = 0;
+
+/** A file that belongs to a message, or will. */
+export interface Attachment {
+  id: string;
+  name: string;
+  size: number;
+  content_type: string;
+  is_image: boolean;
+  width: number | null;
+  height: number | null;
+  url: string;
+}
+
+/** An emoji on a message, and whose it is. */
+export interface Reaction {
+  emoji: string;
+  user_ids: number[];
+}
+
+/** The place of a message among the alternatives to it. */
+export interface Branch {
+  index: number;
+  count: number;
+  selected: boolean;
+}
+
+/** Whether somebody has allowed a tool call that changes something. */
+export interface Approval {
+  state: "waiting" | "approved" | "denied" | "expired";
+  by: Person | null;
+  expires_at: string | null;
+}
+
+/** A step of an answer: one call of a tool. */
+export interface ToolCall {
+  type: "tool";
+  id: string;
+  name: string;
+  title: string;
+  /** Where in the answer it happened. */
+  offset?: number;
+  arguments: Record<string, unknown>;
+  /** Arguments that are still coming. */
+  raw?: string;
+  status: "running" | "waiting_approval" | "done" | "error" | "denied";
+  result: string | null;
+  approval: Approval | null;
+}
+
+export type RunStatus = "queued" | "running" | "finished" | "cancelled" | "error" | "interrupted";
+
+/** How an answer of the assistant came about: `R` of the contract. */
+export interface Run {
+  id: string;
+  message_id: string;
+  request_id: string | null;
+  conversation_id: string;
+  status: RunStatus;
+  backend: "openai" | "workspace";
+  model: string | null;
+  started_by: Person | null;
+  seq: number;
+  offset: number;
+  /** Only where a run is told as a whole. */
+  text?: string;
+  parts: ToolCall[];
+  usage: { input_tokens: number; output_tokens: number; is_estimated: boolean } | null;
+  error: { code: string; message: string } | null;
+  cancelled_by: Person | null;
+  continues: string | null;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
 }
 
 /** One message as it travels: `M` of the contract. */
@@ -10,19 +87,15 @@ export interface Message {
   seq: number;
   client_id: string;
   role: "user" | "assistant";
-  /** The assistant is nobody's account: `{id: 0, username: "assistant"}`. */
   author: Person;
   body: string;
-  /** The body as safe HTML; empty once deleted. */
+  /** Rendered and cleaned by the server; empty once it is deleted. */
   html: string;
   reply_to: string | null;
-  /** The first message of the thread that it is in; null in the main timeline. */
   thread_id: string | null;
   reply_count: number;
   last_reply_at: string | null;
-  /** The message that it answers. */
   parent_id: string | null;
-  /** The first of the alternatives at its place (itself included); null while there are none. */
   branch_of: string | null;
   branch: Branch | null;
   revision: number;
@@ -38,84 +111,54 @@ export interface Message {
   created_at: string;
 }
 
-/** Which of the alternatives at its place a message is: `index` from 1 to `count`. */
-export interface Branch {
-  index: number;
-  count: number;
-  selected: boolean;
-}
-
-/** A file of a message: `A`. */
-export interface Attachment {
-  id: string;
-  name: string;
-  size: number;
-  content_type: string;
-  is_image: boolean;
-  width: number | null;
-  height: number | null;
-  url: string;
-}
-
-/** One emoji and who chose it. */
-export interface Reaction {
-  emoji: string;
-  user_ids: number[];
-}
-
-/** An answer in the making, or how it went: `R`. */
-export interface Run {
-  id: string;
-  message_id: string;
-  request_id: string | null;
-  conversation_id: string;
-  status: "queued" | "running" | "finished" | "cancelled" | "error" | "interrupted";
-  backend: "openai" | "workspace";
-  model: string | null;
-  started_by: Person;
-  seq: number;
-  offset: number;
-  text?: string;
-  parts: ToolPart[];
-  usage: { input_tokens: number; output_tokens: number; is_estimated: boolean } | null;
-  error: { code: string; message: string } | null;
-  cancelled_by: Person | null;
-  continues: string | null;
-  created_at: string;
-  started_at: string | null;
-  ended_at: string | null;
-}
-
-/** A tool call of a run: `P`. */
-export interface ToolPart {
-  type: "tool";
-  id: string;
-  name: string;
-  title: string;
-  arguments: Record<string, unknown>;
-  status: "running" | "waiting_approval" | "done" | "error" | "denied";
-  result: string | null;
-  approval: {
-    state: "waiting" | "approved" | "denied" | "expired";
-    by: Person | null;
-    expires_at: string;
-  } | null;
-}
+/** The first message of a thread, as its replies change it. */
+export type ThreadRoot = Pick<Message, "id" | "reply_count" | "last_reply_at">;
 
 /** A member of the conversation. */
 export interface Member extends Person {
   role: "owner" | "member";
 }
 
+export type AssistantMode = "off" | "mention" | "always";
+
+/** What a conversation is called and how its assistant behaves. */
+export interface Heading {
+  id: string;
+  title: string;
+  assistant: AssistantMode;
+  backend?: { kind: "openai" | "workspace"; model: string | null };
+  /** What a message to the assistant may begin with. */
+  commands?: { name: string; usage: string; description: string }[];
+}
+
+/** What the reader has not read of a conversation. */
+export interface Unread {
+  conversation_id: string;
+  /** 100 means "100 or more". */
+  unread: number;
+  mentions: number;
+  read_seq: number;
+  /** Followed threads with something unread in them. */
+  threads: { thread_id: string; unread: number }[];
+}
+
+/** How far a member has got. */
+export interface Receipt {
+  user_id: number;
+  thread_id: string | null;
+  delivered_seq: number;
+  read_seq: number;
+}
+
 /** What the page was given when it was rendered, and what a join gives again. */
 export interface ConversationStart {
-  conversation: { id: string; title: string; assistant: "off" | "mention" | "always" };
-  pins: string[];
+  conversation: Heading;
   user: Person;
   members: Member[];
   messages: Message[];
   seq: number;
   has_more: boolean;
+  unread?: Unread;
 }
 
 /** A message of our own that the server has not confirmed. */
@@ -123,6 +166,10 @@ export interface UnsentMessage {
   client_id: string;
   body: string;
   reply_to: string | null;
+  thread_id: string | null;
+  attachments: Attachment[];
+  /** Whether the assistant is asked with it, whatever it says. */
+  is_command: boolean;
   created_at: string;
   state: "pending" | "failed";
   /** Why it failed, in a sentence; empty while it is pending. */

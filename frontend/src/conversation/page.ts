@@ -1,186 +1,312 @@
 import { Announcer } from "../announcer";
 import { seenIn } from "../presence/attendance";
 import { Lobby } from "../presence/lobby";
-import { type ConnectionLine, spokenLink } from "../realtime/connection_line";
+import { AssistantSettings } from "./assistant_settings";
+import { composerOn } from "./writing";
 import "../realtime/connection_line";
 import type { Link } from "../realtime/link";
 import { browserSurroundings } from "../realtime/session";
 import { UserSocket } from "../realtime/user_socket";
-import { showToast } from "../toast";
-import { Composer } from "./composer";
+import { isCommand } from "./candidates";
+import type { Composer, Written } from "./composer";
+import { copyText, Deeds, newClientId } from "./deeds";
+import { confirmDelete } from "./delete_dialog";
 import { foldDetails } from "./details";
-import { rowsOf } from "./grouping";
+import { Display } from "./display";
+import { keyOf } from "./grouping";
 import { TimelineKeys } from "./keys";
+import { LineWatch } from "./line_watch";
 import { ConversationList } from "./list";
+import { serveCodeButtons, setReader } from "./markup";
 import { MemberList } from "./members";
-import type { ConversationStart, Member, Message } from "./message";
-import { Room } from "./room";
+import type { ConversationStart, Message, Run, Unread } from "./message";
+import { shortBody } from "./message_parts";
+import { MessagePopovers } from "./message_popovers";
+import type { MessageAction } from "./message_view";
+import { Panels } from "./panels";
+import { Past } from "./past";
+import { Reading } from "./reading";
+import { required } from "./required";
+import { type JoinReply, Room } from "./room";
+import { isActive, type LiveRun } from "./runs";
 import { Scroller } from "./scroller";
-import { Timeline } from "./timeline";
-import type { ConversationTimeline, MessageAction } from "./timeline_element";
+import { ConversationState, type Meaning } from "./state";
+import { keepElapsed, StatusLine } from "./status_line";
+import type { ConversationTimeline } from "./timeline_element";
+import { browserTimers } from "./timers";
 import "./timeline_element";
-import { ReadMark, showUnread } from "./unread";
 import { UnsentMessages } from "./unsent";
-
-const HISTORY_AHEAD_PX = 600;
 
 /** The conversation page: joins the parts that each know one thing. */
 class ConversationPage {
   readonly #start: ConversationStart;
-  readonly #socket: UserSocket;
-  readonly #timeline: Timeline;
+  readonly #socket = new UserSocket("/socket", browserSurroundings);
+  readonly #state: ConversationState;
   readonly #unsent: UnsentMessages;
   readonly #room: Room;
   readonly #lobby: Lobby;
   readonly #list = required<ConversationTimeline>("conversation-timeline");
-  readonly #line = required<ConnectionLine>("connection-line");
-  readonly #jump = required<HTMLButtonElement>("[data-jump]");
   readonly #announcer = new Announcer(required("#announcements"));
   readonly #scroller: Scroller;
   readonly #composer: Composer;
   readonly #members: MemberList;
-  readonly #mark: ReadMark;
   readonly #others: ConversationList;
-  #title: string;
-  /** Messages after this are new to the reader; null once the divider has served. */
-  #dividerSeq: number | null;
-  #isFetching = false;
+  readonly #deeds: Deeds;
+  readonly #panels: Panels;
+  readonly #past: Past;
+  readonly #reading: Reading;
+  readonly #keys: TimelineKeys;
+  readonly #popovers: MessagePopovers;
+  readonly #assistant: AssistantSettings;
+  readonly #display: Display;
+  readonly #line: LineWatch;
   #isOver = false;
 
   constructor(start: ConversationStart) {
     const { conversation, user } = start;
     this.#start = start;
-    this.#title = document.title;
-    this.#mark = new ReadMark(user.id, conversation.id);
-    this.#dividerSeq = this.#mark.seq;
-    this.#timeline = new Timeline(start.messages, start.seq, start.has_more);
+    setReader(user.id);
+    this.#state = new ConversationState(start, {
+      fetchRun: async (id) => (await this.#room.ask<{ run: Run }>("fetch_run", { run_id: id })).run,
+      changed: (run, isText) => this.#runChanged(run, isText),
+    });
     this.#members = new MemberList(required("[data-members]"), user.id);
     this.#scroller = new Scroller(required("[data-scroller]"), () => this.#moved());
+    this.#lobby = new Lobby(this.#socket, () => this.#peopleChanged());
+    this.#room = this.#openRoom();
     this.#unsent = new UnsentMessages({
       storage: localStorage,
       prefix: `commsite:unsent:${user.id}:${conversation.id}:`,
       push: (message) => this.#room.send(message),
-      wait: (callback, ms) => window.setTimeout(callback, ms),
+      ...browserTimers,
       changed: () => this.#draw(),
     });
-    this.#composer = new Composer(
-      required<HTMLFormElement>("[data-composer]"),
-      `commsite:draft:${user.id}:${conversation.id}`,
-      {
-        send: (body, replyTo) => this.#send(body, replyTo),
-        leave: () => keys.focusRow(),
-      },
-    );
-    const keys = new TimelineKeys(this.#list, () => this.#composer.focus());
-    this.#socket = new UserSocket("/socket", browserSurroundings);
-    this.#lobby = new Lobby(this.#socket, () => this.#peopleChanged());
-    this.#room = this.#openRoom();
+    this.#reading = this.#openReading();
+    this.#popovers = new MessagePopovers(this.#state, (action) => this.#deeds.act(action));
+    this.#assistant = new AssistantSettings(this.#room);
+    this.#deeds = this.#openDeeds();
+    this.#panels = this.#openPanels();
+    this.#line = new LineWatch(this.#announcer, (link) => this.#linkChanged(link));
+    this.#display = this.#openDisplay();
+    this.#past = new Past(this.#state, this.#room, this.#list, this.#scroller, () => this.#draw());
+    this.#composer = this.#compose(required<HTMLFormElement>("[data-composer]"), null);
+    this.#keys = new TimelineKeys(this.#list, {
+      write: () => this.#composer.focus(),
+      search: () => void this.#panels.openSearch(),
+      toUnread: () => this.#toUnread(),
+      may: (verb, message) => this.#popovers.may(verb, message),
+    });
     this.#lobby.tellAlsoOn(this.#room.channel);
     this.#others = new ConversationList(required("[data-conversations]"), user.id);
-    this.#list.user = user;
-    this.#list.heading = conversation.title;
-    this.#list.find = (id) => this.#timeline.messages.find((message) => message.id === id);
+    this.#list.scroller = this.#scroller;
   }
 
   /** Draws what the server rendered, then goes live. */
   open(): void {
-    for (const message of this.#timeline.messages) this.#confirm(message);
+    this.#confirm(this.#state.timeline.messages);
     this.#draw();
     this.#listen();
-    this.#socket.watch((link) => this.#linkChanged(link));
+    this.#line.follow(this.#socket);
     this.#room.join();
     this.#lobby.join();
     this.#socket.open();
-    this.#noteRead();
-    this.#goToAnchor();
+    keepElapsed();
+    void this.#past.goToAnchor();
   }
+
+  // --- The parts --------------------------------------------------------------------------------
 
   #openRoom(): Room {
     return new Room(this.#socket, this.#start.conversation.id, {
-      lastSeq: () => this.#timeline.lastSeq,
-      joined: (reply, isReset) => this.#joined(reply, isReset),
+      lastSeq: () => this.#state.timeline.lastSeq,
+      joined: (reply) => this.#joined(reply),
       left: () => this.#unsent.close(),
       refused: (reason) => this.#refused(reason),
-      sent: (message) => this.#received(message),
+      told: (event, payload) => this.#told(event, this.#state.apply(event, payload)),
       answered: (message) => {
-        this.#timeline.applyReply(message);
+        this.#state.answered(message);
         this.#draw();
       },
       peopleChanged: () => this.#peopleChanged(),
-      membersChanged: (seq, event, member) => this.#membersChanged(seq, event, member),
-      renamed: (seq, title) => {
-        this.#timeline.sawSeq(seq);
-        this.#rename(title);
+    });
+  }
+
+  #openReading(): Reading {
+    return new Reading(this.#start.unread?.read_seq ?? 0, {
+      seenSeq: () => (document.hidden || this.#isOver ? null : this.#past.seenSeq),
+      push: (event, seq) => {
+        this.#room.tell(event, { seq });
+        this.#display.showUnread();
+      },
+      ...browserTimers,
+    });
+  }
+
+  #openDeeds(): Deeds {
+    const popovers = this.#popovers;
+    return new Deeds({
+      state: this.#state,
+      room: this.#room,
+      unsent: this.#unsent,
+      draw: () => this.#draw(),
+      answer: (message) => this.#answer(message),
+      takeBack: (text, files, threadId) => {
+        const inThread = threadId !== null && threadId === this.#panels.threadId;
+        const composer = inThread ? this.#panels.threadComposer : this.#composer;
+        composer?.takeBack(text, files);
+      },
+      openThread: (id) => void this.#panels.openThread(id),
+      openMenu: (action) => popovers.menu(action),
+      openPicker: (action) => void popovers.emoji(action),
+      openReaders: (action) => popovers.readers(action),
+      confirmDelete,
+      show: (id) => void this.#past.show(id),
+      leaveEdit: () => this.#composer.focus(),
+    });
+  }
+
+  #openDisplay(): Display {
+    return new Display(
+      {
+        state: this.#state,
+        list: this.#list,
+        scroller: this.#scroller,
+        status: new StatusLine(required("[data-status-line]"), required("#typing-spoken"), {
+          stop: (run) => void this.#deeds.stop(run),
+          show: (run) => void this.#past.show(run.message_id),
+        }),
+        unsent: () => this.#unsent,
+        people: () => seenIn(this.#lobby.roster, this.#room.roster),
+        isOnline: () => this.#line.isOnline,
+        editing: () => this.#deeds.editing,
+        readSeq: () => this.#reading.readSeq,
+        drawn: () => this.#panels.draw(),
+      },
+      this.#start.unread?.read_seq ?? null,
+    );
+  }
+
+  #openPanels(): Panels {
+    return new Panels(required("#side-panel"), {
+      state: this.#state,
+      room: this.#room,
+      view: () => this.#display.view(),
+      unsentIn: (id) => this.#unsent.messages.filter(({ thread_id }) => thread_id === id),
+      compose: (form, threadId) => this.#compose(form, threadId),
+      act: (action) => this.#deeds.act(action),
+      goTo: (message) => this.#past.show(message.thread_id ?? message.id, message.seq),
+      place: this.#list,
+    });
+  }
+
+  #compose(form: HTMLFormElement, threadId: string | null): Composer {
+    return composerOn(form, threadId, {
+      state: this.#state,
+      room: this.#room,
+      send: (written) => this.#send(written, threadId),
+      leave: () => (threadId === null ? this.#keys.focusRow() : this.#panels.close()),
+      editLast: () => {
+        const { timeline } = this.#state;
+        const line = threadId === null ? timeline.messages : timeline.thread(threadId);
+        return this.#deeds.editLast(line);
       },
     });
   }
 
   #listen(): void {
     this.#list.addEventListener("message-action", (event) => {
-      this.#act((event as CustomEvent<MessageAction>).detail);
+      this.#deeds.act((event as CustomEvent<MessageAction>).detail);
     });
-    this.#list.addEventListener("history", () => void this.#fetchHistory());
-    this.#line.addEventListener("retry", () => this.#socket.retryNow());
-    this.#jump.addEventListener("click", () => {
-      this.#scroller.toEnd(true);
-      this.#composer.focus();
-    });
+    this.#list.addEventListener("history", () => void this.#past.fetchBefore());
+    required("[data-jump]").addEventListener("click", () => this.#toEnd());
+    serveCodeButtons(required(".conversation"), (text) => void copyText(text, "Code copied."));
+    required("[data-search]").addEventListener("click", () => void this.#panels.openSearch());
+    required("[data-pins]").addEventListener("click", () => void this.#panels.openPins());
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
-    window.addEventListener("focus", () => this.#noteRead());
-    window.addEventListener("hashchange", () => this.#goToAnchor());
+    window.addEventListener("focus", () => this.#reading.look());
+    window.addEventListener("hashchange", () => void this.#past.goToAnchor());
+    document.addEventListener("unread-changed", (event) => {
+      const unread = (event as CustomEvent<Unread>).detail;
+      if (unread.conversation_id !== this.#start.conversation.id) return;
+      this.#state.unread = unread;
+      this.#reading.moveTo(unread.read_seq);
+      this.#draw();
+    });
   }
 
   // --- What comes in ----------------------------------------------------------------------------
 
-  #joined(
-    reply: Pick<ConversationStart, "seq" | "members" | "conversation" | "messages">,
-    isReset: boolean,
-  ): void {
-    if (isReset) this.#timeline.reset(reply.messages, reply.seq);
-    for (const message of this.#timeline.messages) this.#confirm(message);
-    if (reply.conversation !== undefined) this.#rename(reply.conversation.title);
+  #joined(reply: JoinReply): void {
+    this.#state.join(reply);
+    this.#confirm(this.#state.timeline.messages);
+    this.#headingChanged();
     if (reply.members !== undefined) this.#members.replace(reply.members);
     this.#draw();
     this.#unsent.open();
     this.#lobby.tellAgain(this.#room.channel);
     this.#others.follow(this.#socket, this.#start.conversation.id);
+    this.#reading.again();
+    this.#reading.arrived(reply.seq);
     this.#moved();
   }
 
-  #received(message: Message): void {
-    const isNew = this.#timeline.applyFact(message);
-    this.#confirm(message);
-    if (!isNew) return;
-    if (message.author.id !== this.#start.user.id) {
-      this.#announcer.say(
-        `${message.author.username}: ${message.body}`,
-        (count) => `${count} new messages`,
-      );
+  #told(event: string, meaning: Meaning): void {
+    switch (meaning.kind) {
+      case "said":
+        this.#received(meaning.message);
+        break;
+      case "members": {
+        this.#members.apply(event, meaning.member);
+        const verb = { member_added: "was added", member_removed: "has left" }[event];
+        if (verb !== undefined) this.#announcer.say(`${meaning.member.username} ${verb}.`);
+        break;
+      }
+      case "heading":
+        this.#headingChanged();
+        break;
+      case "missing":
+        void this.#past.bring(meaning.messageId);
+        break;
+      case "changed":
+        this.#others.changed(this.#start.conversation.id, meaning.message);
     }
-    this.#others.said(this.#start.conversation.id, message);
-    if (this.#isWatching()) this.#dividerSeq = message.seq;
-    this.#draw();
-    this.#noteRead();
+    if (meaning.kind === "typing") this.#display.showStatus();
+    else if (meaning.kind !== "nothing") this.#draw();
   }
 
-  #membersChanged(seq: number, event: string, member: Member): void {
-    this.#timeline.sawSeq(seq);
-    this.#members.apply(event, member);
-    const verb = { member_added: "was added", member_removed: "has left" }[event];
-    if (verb !== undefined) this.#announcer.say(`${member.username} ${verb}.`);
+  #received(message: Message): void {
+    this.#confirm([message]);
+    this.#reading.arrived(message.seq);
+    this.#others.said(this.#start.conversation.id, message);
+    if (message.author.id !== this.#state.user.id && message.thread_id === null) {
+      const words = shortBody(message);
+      if (words !== "") this.#announcer.say(`${message.author.username}: ${words}`, newMessages);
+      if (this.#display.isWatching) this.#display.dividerSeq = message.seq;
+    }
+    this.#reading.look();
+  }
+
+  #runChanged(run: LiveRun, isText: boolean): void {
+    if (isText) {
+      this.#list.streamed(run);
+      this.#panels.streamed(run);
+      return;
+    }
+    if (!isActive(run)) this.#announcer.say("The assistant has answered.");
+    this.#draw();
   }
 
   #peopleChanged(): void {
-    const people = seenIn(this.#lobby.roster, this.#room.roster);
-    this.#members.show(people);
-    this.#list.people = people;
+    this.#members.show(seenIn(this.#lobby.roster, this.#room.roster));
+    this.#draw();
   }
 
-  #rename(title: string): void {
+  #headingChanged(): void {
+    const { title } = this.#state.heading;
     for (const place of document.querySelectorAll("[data-title]")) place.textContent = title;
-    this.#list.heading = title;
-    this.#title = `${title} · Commsite`;
-    this.#showUnread();
+    this.#display.title = `${title} · Commsite`;
+    this.#assistant.show(this.#state.heading);
+    this.#display.showUnread();
   }
 
   #refused(reason: string): void {
@@ -191,16 +317,6 @@ class ConversationPage {
   }
 
   #linkChanged(link: Link): void {
-    if (this.#line.link.state === "open" && link.state !== "open") {
-      this.#line.lastSeenAt = new Date();
-    }
-    if (this.#line.link.state !== link.state) {
-      const spoken = spokenLink(link);
-      if (spoken !== "") this.#announcer.say(spoken);
-    }
-    this.#line.link = link;
-    this.#list.isOnline = link.state === "open" || link.state === "connecting";
-    required(".conversation").toggleAttribute("data-stale", !this.#list.isOnline);
     // The line may have outlived the browser's being off line: then nobody joins again.
     if (link.state !== "open") this.#unsent.close();
     else if (this.#room.isJoined) this.#unsent.open();
@@ -208,158 +324,76 @@ class ConversationPage {
       this.#isOver = true;
       this.#composer.close("You are signed out here.");
     }
+    this.#draw();
   }
 
   // --- What goes out ----------------------------------------------------------------------------
 
-  #send(body: string, replyTo: string | null): void {
-    this.#dividerSeq = null;
+  #send({ body, replyTo, attachments }: Written, threadId: string | null): void {
+    if (threadId === null) this.#display.dividerSeq = null;
     this.#unsent.add({
-      client_id: `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(3)).join("")}`,
+      client_id: newClientId(),
       body,
       reply_to: replyTo,
+      thread_id: threadId,
+      attachments,
+      is_command:
+        threadId === null && attachments.length === 0 && isCommand(body, this.#state.heading),
       created_at: new Date().toISOString(),
     });
-    this.#scroller.toEnd();
+    if (threadId === null) this.#toEnd(false);
   }
 
-  #act({ verb, message }: MessageAction): void {
-    switch (verb) {
-      case "reply":
-        if ("id" in message) this.#composer.answer(message.id, labelOf(message));
-        break;
-      case "copy":
-        void this.#copy(message.body, "Text copied.");
-        break;
-      case "link":
-        if ("seq" in message) {
-          void this.#copy(
-            new URL(`#message-${message.seq}`, window.location.href).href,
-            "Link copied.",
-          );
-        }
-        break;
-      case "show":
-        this.#show(message.reply_to ?? "");
-        break;
-      case "retry":
-        this.#unsent.retry(message.client_id);
-        break;
-      case "discard":
-        this.#composer.takeBack(this.#unsent.discard(message.client_id));
-        break;
-    }
-  }
-
-  async #copy(text: string, said: string): Promise<void> {
-    await navigator.clipboard.writeText(text);
-    showToast(said);
-  }
-
-  async #fetchHistory(): Promise<void> {
-    const first = this.#timeline.first;
-    if (this.#isFetching || !this.#timeline.hasMore || first === undefined) return;
-    // A rejoin asks again.
-    if (this.#isOver || !this.#room.isJoined) return;
-    this.#isFetching = true;
-    this.#list.problem = "";
-    try {
-      const page = await this.#room.history(first.seq);
-      this.#timeline.prepend(page.messages, page.has_more);
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : "";
-      this.#list.problem = `Older messages could not be read. ${detail}`;
-    }
-    this.#isFetching = false;
-    this.#draw();
+  #answer(message: Message): void {
+    const label = `${message.author.username}: ${shortBody(message)}`;
+    const isInThread = message.thread_id !== null && message.thread_id === this.#panels.threadId;
+    (isInThread ? this.#panels.threadComposer : this.#composer)?.answer(message.id, label);
   }
 
   // --- What is shown ----------------------------------------------------------------------------
 
   #draw(): void {
-    void this.#scroller.keepBelow(this.#list, () => {
-      this.#list.hasMore = this.#timeline.hasMore;
-      this.#list.rows = rowsOf(
-        this.#timeline.messages,
-        this.#unsent.messages,
-        this.#start.user.id,
-        this.#dividerSeq,
-      );
-    });
-    this.#showUnread();
+    this.#display.draw();
   }
 
   #moved(): void {
-    if (this.#scroller.above < HISTORY_AHEAD_PX) void this.#fetchHistory();
-    this.#noteRead();
-  }
-
-  /** Whether the reader sees messages as they come, so that none of them needs to be called new. */
-  #isWatching(): boolean {
-    const hasDivider = this.#list.rows.some(({ kind }) => kind === "new");
-    return !document.hidden && this.#scroller.isAtEnd && !hasDivider;
+    this.#list.moved();
+    void this.#past.moved();
+    this.#reading.look();
+    this.#display.showUnread();
   }
 
   #visibilityChanged(): void {
-    if (document.hidden) this.#dividerSeq = this.#timeline.messages.at(-1)?.seq ?? null;
-    else this.#noteRead();
+    if (document.hidden) this.#display.dividerSeq = this.#state.timeline.newest?.seq ?? null;
+    else this.#reading.look();
     this.#draw();
   }
 
-  #noteRead(): void {
-    const newest = this.#timeline.messages.at(-1)?.seq ?? 0;
-    if (!document.hidden && this.#scroller.isAtEnd) this.#mark.moveTo(newest);
-    this.#showUnread();
+  #toEnd(isSmooth = true): void {
+    const { timeline } = this.#state;
+    if (timeline.isPast) {
+      timeline.showPresent();
+      this.#display.drawNow();
+      void this.#list.updateComplete.then(() => this.#scroller.toEnd());
+    } else {
+      this.#scroller.toEnd(isSmooth);
+    }
+    if (isSmooth) this.#composer.focus();
   }
 
-  #showUnread(): void {
-    const seen = this.#mark.seq ?? this.#start.seq;
-    const waiting = this.#timeline.messages.filter(
-      ({ seq, author }) => seq > seen && author.id !== this.#start.user.id,
-    ).length;
-    showUnread(waiting, this.#title);
-    this.#jump.hidden = this.#scroller.isAtEnd;
-    required("[data-jump-label]").textContent =
-      waiting === 0
-        ? "Newest messages"
-        : waiting === 1
-          ? "1 new message"
-          : `${waiting} new messages`;
+  #toUnread(): void {
+    const first = this.#display.firstUnread;
+    if (first === undefined) this.#toEnd();
+    else void this.#past.reveal(keyOf(first));
   }
 
-  #goToAnchor(): void {
-    const { hash } = window.location;
-    if (hash.startsWith("#message-")) void this.#list.updateComplete.then(() => reveal(hash));
-  }
-
-  #show(id: string): void {
-    const found = this.#list.find(id);
-    if (found !== undefined) reveal(`#message-${found.seq}`);
-  }
-
-  #confirm(message: Message): void {
-    if (message.author.id === this.#start.user.id) this.#unsent.confirm(message.client_id);
+  #confirm(messages: readonly Message[]): void {
+    const own = messages.filter(({ author }) => author.id === this.#state.user.id);
+    for (const { client_id } of own) this.#unsent.confirm(client_id);
   }
 }
 
-function reveal(selector: string): void {
-  const row = document.querySelector<HTMLElement>(selector);
-  if (row === null) return;
-  row.scrollIntoView({ block: "center" });
-  row.focus({ preventScroll: true });
-  row.dataset.flash = "";
-  row.addEventListener("animationend", () => delete row.dataset.flash, { once: true });
-}
-
-function labelOf(message: Message): string {
-  return `${message.author.username}: ${message.body}`;
-}
-
-function required<T extends HTMLElement>(selector: string): T {
-  const found = document.querySelector<T>(selector);
-  if (found === null) throw new Error(`the page has no ${selector}`);
-  return found;
-}
+const newMessages = (count: number): string => `${count} new messages`;
 
 foldDetails();
 new ConversationPage(JSON.parse(required("#conversation-start").textContent ?? "")).open();

@@ -1,7 +1,8 @@
 import type { Channel } from "phoenix";
 import { Roster } from "../presence/roster";
 import type { UserSocket } from "../realtime/user_socket";
-import type { ConversationStart, Member, Message, UnsentMessage } from "./message";
+import type { ConversationStart, Message, Receipt, Run, UnsentMessage } from "./message";
+import type { Typing } from "./state";
 import type { SendOutcome } from "./unsent";
 
 const SEND_DEADLINE_MS = 8_000;
@@ -9,26 +10,77 @@ const PAGE_MESSAGES = 50;
 /** Refusals that no repeat will change. */
 const FINAL = new Set(["invalid_payload", "forbidden", "not_found", "too_large", "unauthorized"]);
 
+/** What a join gives. */
+export interface JoinReply extends ConversationStart {
+  reset: boolean;
+  runs?: Run[];
+  receipts?: Receipt[];
+  typing?: Typing[];
+  pins?: string[];
+}
+
+/** One page of messages, oldest first. */
+export interface HistoryPage {
+  messages: Message[];
+  has_more: boolean;
+  has_more_before: boolean;
+  has_more_after: boolean;
+}
+
+/** Which page of messages. */
+export interface HistoryQuery {
+  before_seq?: number;
+  after_seq?: number;
+  around_seq?: number;
+  thread_id?: string;
+  limit?: number;
+}
+
 /** What a room tells its page. */
 export interface RoomPage {
   lastSeq: () => number;
-  joined: (
-    reply: Pick<ConversationStart, "seq" | "members" | "conversation" | "messages">,
-    isReset: boolean,
-  ) => void;
+  joined: (reply: JoinReply) => void;
   left: () => void;
   refused: (message: string) => void;
-  sent: (message: Message) => void;
+  /** Anything that the topic tells but presence. */
+  told: (event: string, payload: Record<string, unknown>) => void;
   answered: (message: Message) => void;
-  membersChanged: (seq: number, event: string, member: Member) => void;
-  renamed: (seq: number, title: string) => void;
   peopleChanged: () => void;
 }
 
-interface Refusal {
-  reason?: string;
-  message?: string;
-  retry_after_ms?: number;
+/** Everything that the topic may tell. */
+export const EVENTS = [
+  "branch_selected",
+  "conversation_changed",
+  "conversation_renamed",
+  "member_added",
+  "member_changed",
+  "member_removed",
+  "message_completed",
+  "message_deleted",
+  "message_edited",
+  "message_pinned",
+  "message_sent",
+  "message_unpinned",
+  "reaction_added",
+  "reaction_removed",
+  "receipts_changed",
+  "run_event",
+  "typing_changed",
+] as const;
+
+/** Why the server did not do what it was asked to. */
+export class Refusal extends Error {
+  readonly reason: string;
+  readonly retryAfterMs: number | null;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(reply: Record<string, unknown>) {
+    super(String(reply.message ?? "The server refused it."));
+    this.reason = String(reply.reason ?? "");
+    this.retryAfterMs = typeof reply.retry_after_ms === "number" ? reply.retry_after_ms : null;
+    this.details = reply;
+  }
 }
 
 /** The channel `conversation:<id>` in the words of the page. */
@@ -37,6 +89,7 @@ export class Room {
   /** Who has this conversation open now. */
   readonly roster: Roster;
   readonly #page: RoomPage;
+  #waiting: (() => void)[] = [];
 
   constructor(socket: UserSocket, conversationId: string, page: RoomPage) {
     this.#page = page;
@@ -57,58 +110,70 @@ export class Room {
     this.channel
       .join()
       .receive("ok", (reply) => {
-        const start = reply as ConversationStart & { reset: boolean };
-        this.#page.joined(start, start.reset);
+        this.#page.joined(reply as JoinReply);
+        for (const go of this.#waiting.splice(0)) go();
       })
       .receive("error", (reply) => {
-        const refusal = reply as Refusal;
-        if (!FINAL.has(refusal.reason ?? "")) return;
+        const refusal = new Refusal(reply as Record<string, unknown>);
+        if (!FINAL.has(refusal.reason)) return;
         this.channel.leave();
-        this.#page.refused(refusal.message ?? "You cannot open this conversation.");
+        this.#page.refused(refusal.message);
       });
   }
 
-  /** Sends one message; resolves with what became of it. */
-  send(message: UnsentMessage): Promise<SendOutcome> {
-    const { client_id, body, reply_to } = message;
-    const command = reply_to === null ? { client_id, body } : { client_id, body, reply_to };
-    return new Promise((resolve) => {
-      this.channel
-        .push("send_message", command, SEND_DEADLINE_MS)
-        .receive("ok", (reply) => {
-          this.#page.answered((reply as { message: Message }).message);
-          resolve({ kind: "sent" });
-        })
-        .receive("error", (reply) => resolve(outcomeOf(reply as Refusal)))
-        .receive("timeout", () => resolve({ kind: "later", afterMs: 0 }));
-    });
+  /** Resolves once the server listens, at once if it does already. */
+  whenJoined(): Promise<void> {
+    if (this.isJoined) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Messages before `seq`, oldest first. Rejects with a sentence. */
-  history(seq: number): Promise<{ messages: Message[]; has_more: boolean }> {
+  /** Asks for something; rejects with a Refusal, or with an Error when no answer comes. */
+  ask<Reply>(event: string, command: object): Promise<Reply> {
     return new Promise((resolve, reject) => {
+      if (!this.isJoined) {
+        reject(new Error("You are not connected."));
+        return;
+      }
       this.channel
-        .push("fetch_history", { before_seq: seq, limit: PAGE_MESSAGES })
-        .receive("ok", (page) => resolve(page as { messages: Message[]; has_more: boolean }))
-        .receive("error", (reply) => reject(new Error((reply as Refusal).message)))
+        .push(event, command, SEND_DEADLINE_MS)
+        .receive("ok", (reply) => resolve(reply as Reply))
+        .receive("error", (reply) => reject(new Refusal(reply as Record<string, unknown>)))
         .receive("timeout", () => reject(new Error("The server did not answer.")));
     });
   }
 
+  /** Says something that needs no answer and is worthless later. */
+  tell(event: string, command: object): void {
+    if (this.isJoined) this.channel.push(event, command);
+  }
+
+  /** Sends one message; resolves with what became of it. */
+  async send(message: UnsentMessage): Promise<SendOutcome> {
+    try {
+      if (message.is_command) {
+        const { client_id, body } = message;
+        await this.ask("start_run", { client_id, body, queue: true });
+        return { kind: "sent" };
+      }
+      const reply = await this.ask<{ message: Message }>("send_message", commandOf(message));
+      this.#page.answered(reply.message);
+      return { kind: "sent" };
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  }
+
+  /** One page of messages. Rejects with a sentence. */
+  history(query: HistoryQuery): Promise<HistoryPage> {
+    return this.ask("fetch_history", { limit: PAGE_MESSAGES, ...query });
+  }
+
   #listen(): void {
-    this.channel.on("message_sent", (payload) => {
-      this.#page.sent((payload as { message: Message }).message);
-    });
-    for (const event of ["member_added", "member_changed", "member_removed"]) {
+    for (const event of EVENTS) {
       this.channel.on(event, (payload) => {
-        const { seq, member } = payload as { seq: number; member: Member };
-        this.#page.membersChanged(seq, event, member);
+        this.#page.told(event, payload as Record<string, unknown>);
       });
     }
-    this.channel.on("conversation_renamed", (payload) => {
-      const fact = payload as { seq: number; conversation: { title: string } };
-      this.#page.renamed(fact.seq, fact.conversation.title);
-    });
     this.channel.onError(() => this.#page.left());
     this.channel.onClose((reason) => {
       // "leave" is our own; the server closes a topic for good when we are no longer a member.
@@ -117,9 +182,19 @@ export class Room {
   }
 }
 
-function outcomeOf(refusal: Refusal): SendOutcome {
-  if (FINAL.has(refusal.reason ?? "")) {
-    return { kind: "refused", problem: refusal.message ?? "The server refused it." };
-  }
-  return { kind: "later", afterMs: refusal.retry_after_ms ?? 1_000 };
+function commandOf(message: UnsentMessage): Record<string, unknown> {
+  const { client_id, body, reply_to, thread_id, attachments } = message;
+  return {
+    client_id,
+    body,
+    ...(reply_to !== null && { reply_to }),
+    ...(thread_id !== null && { thread_id }),
+    ...(attachments.length > 0 && { attachment_ids: attachments.map(({ id }) => id) }),
+  };
+}
+
+function outcomeOf(error: unknown): SendOutcome {
+  if (!(error instanceof Refusal)) return { kind: "later", afterMs: 0 };
+  if (FINAL.has(error.reason)) return { kind: "refused", problem: error.message };
+  return { kind: "later", afterMs: error.retryAfterMs ?? 1_000 };
 }

@@ -1,25 +1,57 @@
-import type { LitElement } from "lit";
-
 const NEAR_PX = 48;
+const MOST_VIEWS = 4;
 
 /**
  * Where the reader is in the messages.
  *
  * The element scrolls from its bottom (`flex-direction: column-reverse`): it starts at the newest
  * message without a script, stays there while messages come, and history put in above moves
- * nothing. Only what comes below a reader who has scrolled up must be made good here.
+ * nothing. What changes below the first row in view would move a reader who has scrolled up:
+ * `settle` puts them back, before anything is painted.
  */
 export class Scroller {
   readonly #element: HTMLElement;
+  #anchor: { row: HTMLElement; edge: number } | null = null;
+  #wasAtEnd = true;
+  /** A smooth scroll to the end is under way: nothing may hold it up. */
+  #isOnItsWay = false;
+  /** Whether the end is the present, where a reader stays with what comes. */
+  isPresent = true;
 
   constructor(element: HTMLElement, onMove: () => void) {
     this.#element = element;
-    element.addEventListener("scroll", onMove, { passive: true });
+    element.addEventListener(
+      "scroll",
+      () => {
+        this.#note();
+        onMove();
+      },
+      { passive: true },
+    );
+    element.addEventListener("scrollend", () => {
+      this.#isOnItsWay = false;
+      this.#note();
+    });
   }
 
-  /** Whether the newest message is in view. */
+  /** Whether the last message is in view. */
   get isAtEnd(): boolean {
-    return -this.#element.scrollTop < NEAR_PX;
+    return this.scrolled < NEAR_PX;
+  }
+
+  /** How far above the end the lower edge of the view is, in pixels. */
+  get scrolled(): number {
+    return -this.#element.scrollTop;
+  }
+
+  /** The height of the view. */
+  get height(): number {
+    return this.#element.clientHeight;
+  }
+
+  /** Where the lower edge of the view is in the window. */
+  get bottom(): number {
+    return this.#element.getBoundingClientRect().bottom;
   }
 
   /** How much is left above, in pixels. */
@@ -28,32 +60,59 @@ export class Scroller {
     return scrollHeight - clientHeight + scrollTop;
   }
 
-  /** Goes to the newest message. */
+  /** Goes to the last message; smoothly only where that is not far. */
   toEnd(isSmooth = false): void {
-    this.#element.scrollTo({ top: 0, behavior: isSmooth ? "smooth" : "instant" });
+    this.#isOnItsWay = isSmooth && !this.isAtEnd && this.scrolled < MOST_VIEWS * this.height;
+    this.#element.scrollTo({ top: 0, behavior: this.#isOnItsWay ? "smooth" : "instant" });
+    if (!this.#isOnItsWay) this.#note();
   }
 
-  /** Makes a `change` to `list` and, once it is drawn, puts a reader who has scrolled up back. */
-  async keepBelow(list: LitElement, change: () => void): Promise<void> {
-    const isAtEnd = this.isAtEnd;
-    const newest = lastRow(list);
-    change();
-    await list.updateComplete;
-    if (isAtEnd) {
-      this.toEnd();
-    } else if (newest?.isConnected) {
-      // Only what was added below the row moves the reader; what came above does not.
-      const after = lastRow(list);
-      const added = bottomOf(after) - bottomOf(newest);
-      this.#element.scrollTop -= added;
+  /** Brings a place `distance` pixels above the end into the middle of the view. */
+  goTo(distance: number): void {
+    this.#element.scrollTop = -Math.max(0, distance - this.height / 2);
+    this.#anchor = null;
+    this.#wasAtEnd = this.isAtEnd;
+  }
+
+  /** The list has been drawn anew or has changed its size: the reader stays where they were. */
+  settle(): void {
+    if (this.#isOnItsWay) return;
+    if (this.#wasAtEnd && this.isPresent) {
+      if (this.#element.scrollTop !== 0) this.#element.scrollTop = 0;
+    } else if (this.#anchor?.row.isConnected) {
+      const moved = edgeOf(this.#anchor.row) - this.#anchor.edge;
+      if (Math.abs(moved) >= 1) this.#element.scrollTop += moved;
     }
+    this.#note();
+  }
+
+  #note(): void {
+    if (this.isAtEnd) this.#isOnItsWay = false;
+    this.#wasAtEnd = this.isAtEnd;
+    const row = this.#wasAtEnd && this.isPresent ? null : this.#firstInView();
+    this.#anchor = row === null ? null : { row, edge: edgeOf(row) };
+  }
+
+  #firstInView(): HTMLElement | null {
+    const edge = this.#element.getBoundingClientRect().top;
+    const rows = this.#element.querySelectorAll<HTMLElement>(".timeline > .message");
+    let low = 0;
+    let high = rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const bottom = rows[middle]?.getBoundingClientRect().bottom ?? 0;
+      if (bottom > edge) high = middle;
+      else low = middle + 1;
+    }
+    return rows[low] ?? null;
   }
 }
 
-function lastRow(list: LitElement): HTMLElement | null {
-  return list.querySelector<HTMLElement>(".timeline > :last-child");
-}
-
-function bottomOf(row: HTMLElement | null): number {
-  return row === null ? 0 : row.getBoundingClientRect().bottom;
+/**
+ * The edge by which a row is held: its end, for its beginning changes with what comes before it; of
+ * an answer that is being written, its beginning.
+ */
+function edgeOf(row: HTMLElement): number {
+  const { top, bottom } = row.getBoundingClientRect();
+  return row.querySelector("running-answer") === null ? bottom : top;
 }

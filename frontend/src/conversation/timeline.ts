@@ -1,21 +1,32 @@
-import type { Message } from "./message";
+import { applySelection, belongsTo, isShown, siblingsOf } from "./branches";
+import type { Message, ThreadRoot } from "./message";
+import { withoutReaction, withReaction } from "./reactions";
+
+/** A stretch of the conversation without a hole: what pages have brought of it. */
+interface Stretch {
+  low: number;
+  /** Infinity where it reaches the present. */
+  high: number;
+  hasMoreBefore: boolean;
+}
 
 /**
- * The messages that the page holds, in `seq` order, each once.
+ * The messages that the page holds, in `seq` order, each once, as the newest fact left them.
  *
  * `lastSeq` is what a rejoin asks to continue after. Only facts of the topic move it: they come in
- * order, while the reply to our own send may overtake somebody else's message.
+ * order, while the reply to our own send may overtake somebody else's message. What is shown is one
+ * stretch: the present, or a piece of the past that a link or a search led to.
  */
 export class Timeline {
-  readonly #bySeq = new Map<number, Message>();
-  readonly #clientIds = new Map<string, number>();
-  #sorted: Message[] | null = null;
+  readonly #byId = new Map<string, Message>();
+  #present: Stretch;
+  #past: Stretch | null = null;
+  #shown: Message[] | null = null;
   #lastSeq = 0;
-  hasMore: boolean;
 
   constructor(messages: readonly Message[], lastSeq: number, hasMore: boolean) {
-    this.hasMore = hasMore;
     this.#lastSeq = lastSeq;
+    this.#present = presentOf(messages, lastSeq, hasMore);
     for (const message of messages) this.#hold(message);
   }
 
@@ -24,21 +35,105 @@ export class Timeline {
     return this.#lastSeq;
   }
 
-  /** Everything held, oldest first. The array is replaced, never changed. */
+  /** Whether there are older messages than those shown. */
+  get hasMore(): boolean {
+    return this.#view.hasMoreBefore;
+  }
+
+  /** Whether what is shown ends before the present. */
+  get isPast(): boolean {
+    return this.#past !== null;
+  }
+
+  /** The main line as it is shown, oldest first. The array is replaced, never changed. */
   get messages(): readonly Message[] {
-    this.#sorted ??= [...this.#bySeq.values()].sort((one, other) => one.seq - other.seq);
-    return this.#sorted;
+    this.#shown ??= this.#line(this.#view);
+    return this.#shown;
   }
 
-  /** The oldest message held. */
-  get first(): Message | undefined {
-    return this.messages[0];
+  /** The newest messages, whether or not they are the ones shown. */
+  get newest(): Message | undefined {
+    return this.#past === null ? this.messages.at(-1) : this.#line(this.#present).at(-1);
   }
 
-  /** Takes a fact of the topic; says whether its message is new to the page. */
-  applyFact(message: Message): boolean {
+  /** How many of the newest messages come after `seq` and are not `ownId`'s. */
+  countAfter(seq: number, ownId: number): number {
+    const line = this.#past === null ? this.messages : this.#line(this.#present);
+    let count = 0;
+    for (let index = line.length - 1; index >= 0; index -= 1) {
+      const message = line[index];
+      if (message === undefined || message.seq <= seq) break;
+      if (message.author.id !== ownId && message.deleted_at === null) count += 1;
+    }
+    return count;
+  }
+
+  /** The seq that the page before this one ends at. */
+  get low(): number {
+    return this.#view.low;
+  }
+
+  /** The seq that the page after this one starts from; only in the past. */
+  get high(): number {
+    return this.#view.high;
+  }
+
+  /** Any message held, shown or not. */
+  get(id: string): Message | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The replies of a thread that are held, oldest first. */
+  thread(rootId: string): Message[] {
+    return [...this.#byId.values()]
+      .filter((message) => message.thread_id === rootId && isShown(message, this.#byId))
+      .sort((one, other) => one.seq - other.seq);
+  }
+
+  /** A message and the alternatives to it that are held. */
+  siblings({ id, branch_of }: Message): Message[] {
+    return siblingsOf(this.#byId.values(), branch_of ?? id);
+  }
+
+  /** Takes a new message told by the topic; says whether it is new to the page. */
+  applyFact(message: Message, root?: ThreadRoot | null): boolean {
     this.sawSeq(message.seq);
-    return this.#hold(message);
+    if (root) this.#change(root.id, root);
+    return this.#add(message);
+  }
+
+  /** Takes the server's answer to a command: it may be ahead of facts still on their way. */
+  applyReply(message: Message): boolean {
+    return this.#byId.has(message.id) ? this.applyChanged(message) : this.#add(message);
+  }
+
+  /** Takes a message that has been edited, deleted or completed; one that is not held stays so. */
+  applyChanged(message: Message): boolean {
+    const held = this.#byId.get(message.id);
+    if (held === undefined || held.revision > message.revision) return false;
+    this.#hold(message);
+    return true;
+  }
+
+  /** Puts an emoji on a message or takes it away. */
+  applyReaction(messageId: string, emoji: string, userId: number, isAdded: boolean): void {
+    const held = this.#byId.get(messageId);
+    if (held === undefined) return;
+    const change = isAdded ? withReaction : withoutReaction;
+    this.#change(messageId, { reactions: change(held.reactions, emoji, userId) });
+  }
+
+  /** Changes some fields of a message that is held. */
+  change(messageId: string, fields: Partial<Message>): void {
+    this.#change(messageId, fields);
+  }
+
+  /** Shows another of the alternatives at one place; false when that one is not held. */
+  applySelection(branchOf: string, messageId: string): boolean {
+    for (const message of applySelection(this.#byId.values(), branchOf, messageId)) {
+      this.#hold(message);
+    }
+    return this.#byId.has(messageId);
   }
 
   /** Notes that the topic has reached `seq`, whatever the fact was. */
@@ -46,41 +141,86 @@ export class Timeline {
     this.#lastSeq = Math.max(this.#lastSeq, seq);
   }
 
-  /** Takes the server's answer to a send: it may be ahead of facts still on their way. */
-  applyReply(message: Message): boolean {
-    return this.#hold(message);
-  }
-
   /** Takes older messages from a history page. */
   prepend(messages: readonly Message[], hasMore: boolean): void {
     for (const message of messages) this.#hold(message);
-    this.hasMore = hasMore;
+    const view = this.#view;
+    view.low = Math.min(view.low, messages[0]?.seq ?? view.low);
+    view.hasMoreBefore = hasMore;
+  }
+
+  /** Takes newer messages while the past is shown; the past ends where it meets the present. */
+  append(messages: readonly Message[], hasMore: boolean): void {
+    for (const message of messages) this.#hold(message);
+    if (this.#past === null) return;
+    this.#past.high = Math.max(this.#past.high, messages.at(-1)?.seq ?? this.#past.high);
+    if (!hasMore || this.#past.high >= this.#present.low) {
+      this.#present = { ...this.#past, high: Number.POSITIVE_INFINITY };
+      this.#past = null;
+    }
+  }
+
+  /** Holds messages that are no page of the main line: a thread, pins, what a search found. */
+  hold(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (this.#byId.has(message.id)) this.applyChanged(message);
+      else this.#hold(message);
+    }
+  }
+
+  /** Shows a piece of the past; where it touches the present it simply becomes part of it. */
+  showPast(messages: readonly Message[], hasMoreBefore: boolean, hasMoreAfter: boolean): void {
+    for (const message of messages) this.#hold(message);
+    const low = messages[0]?.seq ?? this.#present.low;
+    this.#past = { low, high: messages.at(-1)?.seq ?? low, hasMoreBefore };
+    this.append([], hasMoreAfter);
+  }
+
+  /** Back to the newest messages. */
+  showPresent(): void {
+    this.#past = null;
+    this.#shown = null;
   }
 
   /** Starts afresh when the server cannot say what was missed. */
   reset(messages: readonly Message[], lastSeq: number): void {
-    this.#bySeq.clear();
-    this.#clientIds.clear();
-    this.#sorted = null;
+    this.#byId.clear();
+    this.#past = null;
     this.#lastSeq = lastSeq;
     for (const message of messages) this.#hold(message);
-    this.hasMore = (this.first?.seq ?? 1) > 1;
+    this.#present = presentOf(messages, lastSeq, (messages[0]?.seq ?? 1) > 1);
   }
 
-  /** Whether the message that `authorId` sent as `clientId` is here. */
-  hasSent(authorId: number, clientId: string): boolean {
-    return this.#clientIds.has(keyOf(authorId, clientId));
+  get #view(): Stretch {
+    return this.#past ?? this.#present;
   }
 
-  #hold(message: Message): boolean {
-    if (this.#bySeq.has(message.seq)) return false;
-    this.#bySeq.set(message.seq, message);
-    this.#clientIds.set(keyOf(message.author.id, message.client_id), message.seq);
-    this.#sorted = null;
+  #line({ low, high }: Stretch): Message[] {
+    return [...this.#byId.values()]
+      .filter(({ seq, thread_id }) => thread_id === null && seq >= low && seq <= high)
+      .filter((message) => isShown(message, this.#byId))
+      .sort((one, other) => one.seq - other.seq);
+  }
+
+  #add(message: Message): boolean {
+    if (this.#byId.has(message.id)) return false;
+    this.#hold(message);
+    for (const sibling of belongsTo(this.#byId.values(), message)) this.#hold(sibling);
     return true;
+  }
+
+  #change(id: string, fields: Partial<Message>): void {
+    const held = this.#byId.get(id);
+    if (held !== undefined) this.#hold({ ...held, ...fields });
+  }
+
+  #hold(message: Message): void {
+    this.#byId.set(message.id, message);
+    this.#shown = null;
   }
 }
 
-function keyOf(authorId: number, clientId: string): string {
-  return `${authorId} ${clientId}`;
+function presentOf(messages: readonly Message[], lastSeq: number, hasMore: boolean): Stretch {
+  const low = messages[0]?.seq ?? lastSeq + 1;
+  return { low, high: Number.POSITIVE_INFINITY, hasMoreBefore: hasMore };
 }

@@ -1,62 +1,64 @@
-import { html, LitElement, nothing, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { type IconName, icon } from "../icon";
-import type { People } from "../presence/attendance";
-import { wordsOf } from "../presence/person";
-import { clockTime, dayHeading, exactTime, hourCycleOf } from "../times";
+import { icon } from "../icon";
+import { dayHeading } from "../times";
 import type { Row } from "./grouping";
-import { segmentsOf } from "./links";
-import type { Message, Person, UnsentMessage } from "./message";
+import { messageRow, unsentRow } from "./message_row";
+import type { MessageAction, MessageView } from "./message_view";
+import type { RunningAnswer } from "./running_answer";
+import type { LiveRun } from "./runs";
+import type { Scroller } from "./scroller";
+import { isWorthDrawing, type Range, Windowing } from "./windowing";
 
-/** What a reader asks for on a message; bubbles from the list as a `message-action` event. */
-export interface MessageAction {
-  verb: "reply" | "copy" | "link" | "retry" | "discard" | "show";
-  key: string;
-  message: Message | UnsentMessage;
-}
+/** What the page knows and the rows need; the list itself adds which row Tab reaches. */
+export type RowsView = Omit<MessageView, "tabIndex" | "ask">;
 
 /**
  * `<conversation-timeline>`: the list of messages.
  *
  * The server renders the same markup, so taking over changes no pixel. Rows have keys: an element,
- * its focus and its selection survive every update. One row at a time is a tab stop.
+ * its focus and its selection survive every update. One row at a time is a tab stop. Of a long list
+ * only the rows near the view are in the page; space stands in for the others.
  */
 export class ConversationTimeline extends LitElement {
   static override properties = {
     rows: { attribute: false },
-    user: { attribute: false },
+    view: { attribute: false },
     hasMore: { attribute: false },
-    isOnline: { attribute: false },
+    hasMoreAfter: { attribute: false },
     selected: { attribute: false },
     problem: { attribute: false },
     heading: { attribute: false },
-    people: { attribute: false },
   };
 
   declare rows: Row[];
-  declare user: Person;
+  declare view: RowsView | null;
   declare hasMore: boolean;
-  declare isOnline: boolean;
+  declare hasMoreAfter: boolean;
   /** The key of the row that Tab reaches; null means the newest. */
   declare selected: string | null;
   /** What went wrong when older messages were asked for. */
   declare problem: string;
   /** What the conversation is called. */
   declare heading: string;
-  /** How the authors are here; null while it is not known. */
-  declare people: People | null;
-  declare find: (id: string) => Message | undefined;
+  /** Where the reader is; without one the whole list is drawn. */
+  scroller: Scroller | null = null;
+  readonly #windowing = new Windowing();
+  readonly #sizes: ResizeObserver;
+  #range: Range = { start: 0, end: 0, above: 0, below: 0 };
+  #focusedKey: string | null = null;
+  #width = 0;
 
   constructor() {
     super();
     this.rows = [];
+    this.view = null;
     this.hasMore = false;
-    this.isOnline = true;
+    this.hasMoreAfter = false;
     this.selected = null;
     this.problem = "";
     this.heading = "";
-    this.people = null;
-    this.find = () => undefined;
+    this.#sizes = new ResizeObserver(() => this.#resized());
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -65,15 +67,110 @@ export class ConversationTimeline extends LitElement {
     return this;
   }
 
-  protected override render(): TemplateResult {
+  /** The reader has moved: draws other rows if these do not reach far enough. */
+  moved(): void {
+    if (isWorthDrawing(this.#range, this.#wanted(), this.rows.length)) this.requestUpdate();
+  }
+
+  /** A run has grown: only its text is touched. */
+  streamed(run: LiveRun): void {
+    const answer = this.querySelector<RunningAnswer>(`running-answer[data-run="${run.id}"]`);
+    if (answer !== null) answer.text = run.text;
+  }
+
+  /** Brings the row with this key into the middle of the view; null when there is none. */
+  async reveal(key: string): Promise<HTMLElement | null> {
+    await this.updateComplete;
+    if (this.#rowElement(key) === null) {
+      const distance = this.#windowing.bottomOf(key);
+      if (distance === null) return null;
+      this.scroller?.goTo(distance);
+      this.requestUpdate();
+      await this.updateComplete;
+    }
+    const row = this.#rowElement(key);
+    row?.scrollIntoView({ block: "center" });
+    return row;
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has("rows")) this.#windowing.keys = this.rows.map(({ key }) => key);
+    this.#range = this.#wanted();
+    const focused = document.activeElement?.closest<HTMLElement>(".message");
+    this.#focusedKey = focused && this.contains(focused) ? (focused.dataset.key ?? null) : null;
+  }
+
+  protected override updated(): void {
+    for (const side of ["above", "below"] as const) {
+      const gap = this.querySelector<HTMLElement>(`[data-gap="${side}"]`);
+      if (gap !== null) gap.style.blockSize = `${this.#range[side]}px`;
+    }
+    const list = this.querySelector("ol");
+    if (list !== null) this.#sizes.observe(list);
+    this.#measure();
+    this.scroller?.settle();
+    // A row that has left the page takes its focus along: the list keeps it.
+    if (this.#focusedKey !== null && this.#rowElement(this.#focusedKey) === null) {
+      this.closest<HTMLElement>("[data-scroller]")?.focus({ preventScroll: true });
+    }
+  }
+
+  #wanted(): Range {
+    const { scroller } = this;
+    const count = this.rows.length;
+    if (scroller === null) return { start: 0, end: count, above: 0, below: 0 };
+    return this.#windowing.range(scroller.scrolled, scroller.height);
+  }
+
+  #resized(): void {
+    const width = this.clientWidth;
+    if (this.#width !== 0 && this.#width !== width) this.#windowing.forget();
+    this.#width = width;
+    this.#measure();
+    this.scroller?.settle();
+    this.moved();
+  }
+
+  /** A row is as high as it is far to the next, so that margins count. */
+  #measure(): void {
+    const rows = this.querySelector("ol")?.children ?? [];
+    let before: { key: string; top: number } | null = null;
+    for (const row of rows as Iterable<HTMLElement>) {
+      const top = row.offsetTop;
+      if (before !== null) this.#windowing.measured(before.key, top - before.top);
+      const key = row.dataset.key;
+      before = key === undefined ? null : { key, top };
+    }
+    const last = (rows as HTMLCollection)[rows.length - 1] as HTMLElement | undefined;
+    if (before !== null && last !== undefined) {
+      this.#windowing.measured(before.key, last.offsetHeight);
+    }
+  }
+
+  #rowElement(key: string): HTMLElement | null {
+    return this.querySelector(`.timeline > [data-key="${CSS.escape(key)}"]`);
+  }
+
+  protected override render(): TemplateResult | typeof nothing {
+    const { view } = this;
+    if (view === null) return nothing;
+    const { start, end, above, below } = this.#range;
+    const whole: MessageView = {
+      ...view,
+      tabIndex: (key) => this.#tabIndex(key),
+      ask: (detail) => this.#ask("message-action", detail),
+    };
     return html`${this.#top()}
       <ol class="timeline" aria-label="Messages">
+        ${above > 0 ? html`<li class="gap" data-gap="above" aria-hidden="true"></li>` : nothing}
         ${repeat(
-          this.rows,
+          this.rows.slice(start, end),
           (row) => row.key,
-          (row) => this.#row(row),
+          (row) => this.#row(whole, row),
         )}
-      </ol>`;
+        ${below > 0 ? html`<li class="gap" data-gap="below" aria-hidden="true"></li>` : nothing}
+      </ol>
+      ${this.hasMoreAfter ? skeleton("timeline-more") : nothing}`;
   }
 
   #top(): TemplateResult {
@@ -87,11 +184,7 @@ export class ConversationTimeline extends LitElement {
         </p>
       </div>`;
     }
-    if (this.hasMore) {
-      return html`<div class="timeline-top timeline-skeleton" aria-hidden="true">
-        ${[0, 1, 2].map(() => html`<div class="skeleton-message"><i></i><b></b><s></s></div>`)}
-      </div>`;
-    }
+    if (this.hasMore) return skeleton("timeline-top");
     return html`<div class="timeline-top timeline-beginning">
       <p class="timeline-beginning-title">This is where ${this.heading} begins</p>
       <p>
@@ -104,153 +197,19 @@ export class ConversationTimeline extends LitElement {
     </div>`;
   }
 
-  #row(row: Row): TemplateResult {
+  #row(view: MessageView, row: Row): TemplateResult {
     switch (row.kind) {
       case "day":
-        return html`<li class="day"><span>${dayHeading(row.date, new Date())}</span></li>`;
+        return html`<li class="day" data-key=${row.key}><span>${dayHeading(row.date, new Date())}</span></li>`;
       case "new":
-        return html`<li class="new-divider" id="new-messages">
+        return html`<li class="new-divider" id="new-messages" data-key=${row.key}>
           <span>${row.count === 1 ? "1 new message" : `${row.count} new messages`}</span>
         </li>`;
       case "message":
-        return this.#message(row, row.message);
+        return messageRow(view, row);
       case "unsent":
-        return this.#unsent(row, row.message);
+        return unsentRow(view, row);
     }
-  }
-
-  #message(row: Extract<Row, { kind: "message" }>, message: Message): TemplateResult {
-    const isOwn = message.author.id === this.user.id;
-    return html`<li
-      class="message"
-      id=${`message-${message.seq}`}
-      data-key=${row.key}
-      data-seq=${message.seq}
-      ?data-first=${row.isFirst}
-      ?data-own=${isOwn}
-      tabindex=${this.#tabIndex(row.key)}
-    >
-      ${this.#gutter(row.isFirst, message.author, new Date(message.created_at))}
-      <div class="message-main">
-        ${this.#heading(row.isFirst, message.author, new Date(message.created_at))}
-        ${message.reply_to === null ? nothing : this.#quote(row.key, message)}
-        ${body(message.body)}
-      </div>
-      ${this.#actions(row.key, message)}
-    </li>`;
-  }
-
-  #unsent(row: Extract<Row, { kind: "unsent" }>, message: UnsentMessage): TemplateResult {
-    const at = new Date(message.created_at);
-    const state =
-      message.state === "failed"
-        ? html`<p class="message-state" data-tone="danger">
-            ${icon("error")}<span>Not sent. ${message.problem}</span>
-            ${this.#verb("retry", row.key, message, "Try again")}
-            ${this.#verb("discard", row.key, message, "Take back")}
-          </p>`
-        : html`<p class="message-state">
-            ${icon("pending")}<span>${this.isOnline ? "Sending…" : "Will be sent when you are back"}</span>
-          </p>`;
-    return html`<li
-      class="message"
-      data-key=${row.key}
-      data-state=${message.state}
-      data-own
-      ?data-waits=${!this.isOnline}
-      ?data-first=${row.isFirst}
-      tabindex=${this.#tabIndex(row.key)}
-    >
-      ${this.#gutter(row.isFirst, this.user, at)}
-      <div class="message-main">
-        ${this.#heading(row.isFirst, this.user, at)} ${body(message.body)} ${state}
-      </div>
-    </li>`;
-  }
-
-  #gutter(isFirst: boolean, author: Person, at: Date): TemplateResult {
-    return html`<div class="message-gutter" aria-hidden="true">${
-      isFirst
-        ? html`<span
-            class="avatar"
-            data-hue=${author.id % 8}
-            data-presence=${this.people?.of(author.id) ?? nothing}
-            title=${this.#attendance(author)}
-            >${initialOf(author)}</span>`
-        : html`<time class="message-clock" datetime=${at.toISOString()}>${clock(at)}</time>`
-    }</div>`;
-  }
-
-  #heading(isFirst: boolean, author: Person, at: Date): TemplateResult {
-    const isOwn = author.id === this.user.id;
-    return html`<p class=${isFirst ? "message-heading" : "message-heading visually-hidden"}>
-      <b class="message-author">${author.username}</b>${this.#spoken(isFirst, author)}${
-        isOwn ? html`<span class="tag">you</span>` : nothing
-      }
-      <time class="message-time" datetime=${at.toISOString()} title=${exact(at)}
-        >${clock(at)}</time
-      >
-    </p>`;
-  }
-
-  /** Heard with the first message of a group; the eye has the dot. */
-  #spoken(isFirst: boolean, author: Person): TemplateResult | typeof nothing {
-    const words = wordsOf(this.people?.of(author.id));
-    if (!isFirst || words === "" || author.id === this.user.id) return nothing;
-    return html`<span class="visually-hidden">, ${words}</span>`;
-  }
-
-  #attendance(author: Person): string {
-    const words = wordsOf(this.people?.of(author.id));
-    return words === "" ? author.username : `${author.username}, ${words}`;
-  }
-
-  #quote(key: string, message: Message): TemplateResult {
-    const answered = this.find(message.reply_to ?? "");
-    return html`<button
-      class="message-quote"
-      type="button"
-      tabindex=${this.#tabIndex(key)}
-      @click=${() => this.#ask("message-action", { verb: "show", key, message })}
-    >
-      ${
-        answered === undefined
-          ? html`<span>Answer to an earlier message</span>`
-          : html`<b>${answered.author.username}</b> <span>${answered.body}</span>`
-      }
-    </button>`;
-  }
-
-  #actions(key: string, message: Message): TemplateResult {
-    const button = (verb: MessageAction["verb"], name: string, drawing: IconName) => html`<button
-      class="icon-button"
-      type="button"
-      title=${name}
-      aria-label=${name}
-      tabindex=${this.#tabIndex(key)}
-      @click=${() => this.#ask("message-action", { verb, key, message })}
-    >
-      ${icon(drawing)}
-    </button>`;
-    return html`<div class="message-actions">
-      ${button("reply", "Answer (r)", "reply")} ${button("copy", "Copy text (y)", "copy")}
-      ${button("link", "Copy link", "link")}
-    </div>`;
-  }
-
-  #verb(
-    verb: MessageAction["verb"],
-    key: string,
-    message: UnsentMessage,
-    label: string,
-  ): TemplateResult {
-    return html`<button
-      class="link-button"
-      type="button"
-      @click=${() => this.#ask("message-action", { verb, key, message })}
-    >
-      ${label}
-    </button>`;
   }
 
   #tabIndex(key: string): number {
@@ -262,28 +221,10 @@ export class ConversationTimeline extends LitElement {
   }
 }
 
-function body(text: string): TemplateResult {
-  return html`<div class="message-body" dir="auto">${segmentsOf(text).map((segment) =>
-    "href" in segment
-      ? html`<a href=${segment.href} rel="noopener noreferrer nofollow" target="_blank"
-          >${segment.text}</a
-        >`
-      : segment.text,
-  )}</div>`;
-}
-
-const reader = hourCycleOf(document.documentElement);
-
-function clock(at: Date): string {
-  return clockTime(at, undefined, reader);
-}
-
-function exact(at: Date): string {
-  return exactTime(at, undefined, reader);
-}
-
-function initialOf(person: Person): string {
-  return [...person.username].slice(0, 1).join("").toLocaleUpperCase();
+function skeleton(place: string): TemplateResult {
+  return html`<div class=${`${place} timeline-skeleton`} aria-hidden="true">
+    ${[0, 1, 2].map(() => html`<div class="skeleton-message"><i></i><b></b><s></s></div>`)}
+  </div>`;
 }
 
 customElements.define("conversation-timeline", ConversationTimeline);

@@ -40,7 +40,7 @@ export class UnsentMessages {
   }
 
   /** Takes a new message and sends it as soon as it can be. */
-  add(message: Pick<UnsentMessage, "client_id" | "body" | "reply_to" | "created_at">): void {
+  add(message: Omit<UnsentMessage, "state" | "problem">): void {
     const added: UnsentMessage = { ...message, state: "pending", problem: "" };
     this.#keep(added);
     this.#replace([...this.#messages, added]);
@@ -73,11 +73,11 @@ export class UnsentMessages {
     this.#next();
   }
 
-  /** Drops a message for good and gives back its text. */
-  discard(clientId: string): string {
-    const body = this.#messages.find((message) => message.client_id === clientId)?.body ?? "";
+  /** Drops a message for good and gives it back. */
+  discard(clientId: string): UnsentMessage | undefined {
+    const found = this.#messages.find((message) => message.client_id === clientId);
     this.confirm(clientId);
-    return body;
+    return found;
   }
 
   #next(): void {
@@ -124,11 +124,20 @@ export class UnsentMessages {
   #read(): UnsentMessage[] {
     const { storage, prefix } = this.#around;
     const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? "");
-    return keys
-      .filter((key) => key.startsWith(prefix))
-      .map((key) => parsed(storage.getItem(key)))
-      .filter(isUnsent)
-      .sort((one, other) => one.created_at.localeCompare(other.created_at));
+    return (
+      keys
+        .filter((key) => key.startsWith(prefix))
+        .map((key) => parsed(storage.getItem(key)))
+        .filter(isUnsent)
+        // A version of the page that knew less may have kept it.
+        .map((message) => ({
+          ...message,
+          thread_id: message.thread_id ?? null,
+          is_command: message.is_command ?? false,
+          attachments: message.attachments ?? [],
+        }))
+        .sort((one, other) => one.created_at.localeCompare(other.created_at))
+    );
   }
 
   #keep(message: UnsentMessage): void {

@@ -42,6 +42,9 @@ const written = (client_id: string, minute = 0) => ({
   client_id,
   body: `text of ${client_id}`,
   reply_to: null,
+  thread_id: null,
+  attachments: [],
+  is_command: false,
   created_at: new Date(Date.UTC(2026, 0, 1, 12, minute)).toISOString(),
 });
 const ids = (messages: readonly UnsentMessage[]) => messages.map((m) => m.client_id);
@@ -129,7 +132,7 @@ test("a refused message can be retried or taken back as text", async () => {
   queue.retry("a");
   expect(desk.pushed).toEqual(["a", "a"]);
   await desk.answer({ kind: "refused", problem: "No." });
-  expect(queue.discard("a")).toBe("text of a");
+  expect(queue.discard("a")?.body).toBe("text of a");
   expect(queue.messages).toEqual([]);
   expect(localStorage.length).toBe(0);
 });

@@ -1,0 +1,125 @@
+import type { People } from "../presence/attendance";
+import { rowsOf } from "./grouping";
+import type { Message } from "./message";
+import type { Editing } from "./message_view";
+import { required } from "./required";
+import type { Scroller } from "./scroller";
+import type { ConversationState } from "./state";
+import type { StatusLine } from "./status_line";
+import type { ConversationTimeline, RowsView } from "./timeline_element";
+import { showUnread } from "./unread";
+import type { UnsentMessages } from "./unsent";
+
+/** What the display shows beside the state of the conversation. */
+export interface DisplayPage {
+  state: ConversationState;
+  list: ConversationTimeline;
+  scroller: Scroller;
+  status: StatusLine;
+  unsent: () => UnsentMessages;
+  people: () => People | null;
+  isOnline: () => boolean;
+  editing: () => Editing | null;
+  readSeq: () => number;
+  /** The rest of the page is to be drawn too. */
+  drawn: () => void;
+}
+
+/** Brings the state of the conversation onto the page, once for all that happens in one turn. */
+export class Display {
+  readonly #page: DisplayPage;
+  readonly #jump = required<HTMLButtonElement>("[data-jump]");
+  readonly #jumpLabel = required("[data-jump-label]");
+  readonly #pins = required("[data-pins]");
+  /** Messages after this are new to the reader; null once the divider has served. */
+  dividerSeq: number | null;
+  /** The title of the window without numbers. */
+  title = document.title;
+  #isAsked = false;
+
+  constructor(page: DisplayPage, dividerSeq: number | null) {
+    this.#page = page;
+    this.dividerSeq = dividerSeq;
+  }
+
+  /** Draws at the end of this turn. */
+  draw(): void {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    queueMicrotask(() => this.drawNow());
+  }
+
+  /** Draws at once. */
+  drawNow(): void {
+    this.#isAsked = false;
+    const { state, list, scroller } = this.#page;
+    const { timeline, user } = state;
+    scroller.isPresent = !timeline.isPast;
+    list.hasMore = timeline.hasMore;
+    list.hasMoreAfter = timeline.isPast;
+    list.heading = state.heading.title;
+    list.view = this.view();
+    const unsent = this.#page.unsent().messages.filter(({ thread_id }) => thread_id === null);
+    list.rows = rowsOf(timeline.messages, timeline.isPast ? [] : unsent, user.id, this.dividerSeq);
+    this.showStatus();
+    this.showUnread();
+    this.#page.drawn();
+  }
+
+  /** What rows need to know. */
+  view(): RowsView {
+    const { state } = this.#page;
+    const { receipts, timeline, user } = state;
+    return {
+      user,
+      isOnline: this.#page.isOnline(),
+      hasThreads: true,
+      people: this.#page.people(),
+      editing: this.#page.editing(),
+      faces: receipts.facesAt(timeline.messages, user.id),
+      find: (id) => timeline.get(id),
+      nameOf: (id) => state.nameOf(id),
+      newIn: (threadId) => state.newIn(threadId),
+      runOf: (message) => state.runOf(message),
+    };
+  }
+
+  /** What happens now, and how much is pinned. */
+  showStatus(): void {
+    const { state, status } = this.#page;
+    const typing = state.typing.filter(
+      ({ user, thread_id }) => user.id !== state.user.id && thread_id === null,
+    );
+    status.show(
+      state.runs.active,
+      typing.map(({ user }) => user),
+    );
+    const { length } = state.pins;
+    this.#pins.hidden = length === 0;
+    required("[data-pin-count]").textContent = String(length);
+  }
+
+  /** How much is unread, in the title and at the way to the end. */
+  showUnread(): void {
+    const { state, scroller } = this.#page;
+    const waiting = state.timeline.countAfter(this.#page.readSeq(), state.user.id);
+    showUnread(waiting, this.title);
+    this.#jump.hidden = scroller.isAtEnd && !state.timeline.isPast;
+    const label = waiting === 1 ? "1 new message" : `${waiting} new messages`;
+    this.#jumpLabel.textContent = waiting === 0 ? "Newest messages" : label;
+  }
+
+  /** Whether the reader sees messages as they come, so that none of them needs to be called new. */
+  get isWatching(): boolean {
+    const { list, scroller, state } = this.#page;
+    const hasDivider = list.rows.some(({ kind }) => kind === "new");
+    return !document.hidden && scroller.isAtEnd && !state.timeline.isPast && !hasDivider;
+  }
+
+  /** The first message that the reader has not seen. */
+  get firstUnread(): Message | undefined {
+    const { timeline, user } = this.#page.state;
+    const after = this.dividerSeq ?? this.#page.readSeq();
+    return timeline.messages.find(({ seq, author }) => seq > after && author.id !== user.id);
+  }
+}

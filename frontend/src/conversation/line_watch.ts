@@ -1,0 +1,40 @@
+import type { Announcer } from "../announcer";
+import { type ConnectionLine, spokenLink } from "../realtime/connection_line";
+import type { Link } from "../realtime/link";
+import type { UserSocket } from "../realtime/user_socket";
+import { required } from "./required";
+
+/** Shows the state of the line, says it once, and marks what is shown as old while it is gone. */
+export class LineWatch {
+  readonly #line = required<ConnectionLine>("connection-line");
+  readonly #announcer: Announcer;
+  readonly #page: (link: Link) => void;
+
+  constructor(announcer: Announcer, changed: (link: Link) => void) {
+    this.#announcer = announcer;
+    this.#page = changed;
+  }
+
+  /** Whether what is written goes out at once. */
+  get isOnline(): boolean {
+    const { state } = this.#line.link;
+    return state === "open" || state === "connecting";
+  }
+
+  follow(socket: UserSocket): void {
+    this.#line.addEventListener("retry", () => socket.retryNow());
+    socket.watch((link) => this.#changed(link));
+  }
+
+  #changed(link: Link): void {
+    const before = this.#line.link.state;
+    if (before === "open" && link.state !== "open") this.#line.lastSeenAt = new Date();
+    if (before !== link.state) {
+      const spoken = spokenLink(link);
+      if (spoken !== "") this.#announcer.say(spoken);
+    }
+    this.#line.link = link;
+    required(".conversation").toggleAttribute("data-stale", !this.isOnline);
+    this.#page(link);
+  }
+}

@@ -1,0 +1,89 @@
+let open: { element: HTMLElement; anchor: HTMLElement | null; opened: number } | null = null;
+
+/** Puts away whatever lies over the page; the focus goes back to where it came from. */
+export function closePopover(): void {
+  if (open === null) return;
+  const { element, anchor } = open;
+  open = null;
+  const hadFocus = element.contains(document.activeElement);
+  element.remove();
+  anchor?.setAttribute("aria-expanded", "false");
+  if (hadFocus) focusTarget(anchor)?.focus();
+}
+
+/** Shows `element` beside `anchor`, inside the window; a second call with the same anchor closes it. */
+export function openPopover(element: HTMLElement, anchor: HTMLElement | null): boolean {
+  const isSame = open !== null && anchor !== null && open.anchor === anchor;
+  closePopover();
+  if (isSame) return false;
+  element.classList.add("popover");
+  document.body.append(element);
+  anchor?.setAttribute("aria-expanded", "true");
+  open = { element, anchor, opened: performance.now() };
+  place(element, anchor);
+  (element.querySelector<HTMLElement>("[autofocus], button, input") ?? element).focus();
+  return true;
+}
+
+function place(element: HTMLElement, anchor: HTMLElement | null): void {
+  const GAP = 6;
+  const at = anchor?.getBoundingClientRect() ?? new DOMRect(innerWidth / 2, innerHeight / 2, 0, 0);
+  const { width, height } = element.getBoundingClientRect();
+  const isBelow = at.bottom + GAP + height <= innerHeight || at.top < height + GAP;
+  const top = isBelow ? at.bottom + GAP : at.top - GAP - height;
+  const left = Math.min(Math.max(GAP, at.right - width), innerWidth - width - GAP);
+  element.style.top = `${Math.max(GAP, Math.min(top, innerHeight - height - GAP))}px`;
+  element.style.left = `${Math.max(GAP, left)}px`;
+}
+
+/** A row's button may be invisible once its row has lost the focus: then the row itself. */
+function focusTarget(anchor: HTMLElement | null): HTMLElement | null {
+  if (anchor?.isConnected !== true) return null;
+  return anchor.closest<HTMLElement>(".message") ?? anchor;
+}
+
+function arrows(event: KeyboardEvent, element: HTMLElement): void {
+  const columns = Number(element.dataset.columns ?? 1);
+  const steps: Record<string, number> = {
+    ArrowDown: columns,
+    ArrowUp: -columns,
+    ...(columns > 1 && { ArrowRight: 1, ArrowLeft: -1 }),
+  };
+  const step = steps[event.key];
+  if (step === undefined) return;
+  const buttons = [...element.querySelectorAll<HTMLElement>("button")];
+  const here = buttons.indexOf(document.activeElement as HTMLElement);
+  if (here === -1) return;
+  event.preventDefault();
+  buttons[Math.min(Math.max(0, here + step), buttons.length - 1)]?.focus();
+}
+
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (open === null) return;
+    if (event.key === "Escape" || event.key === "Tab") {
+      event.preventDefault();
+      event.stopPropagation();
+      closePopover();
+    } else {
+      arrows(event, open.element);
+    }
+  },
+  { capture: true },
+);
+document.addEventListener("pointerdown", (event) => {
+  if (open === null) return;
+  const target = event.target as Node;
+  if (!open.element.contains(target) && !open.anchor?.contains(target)) closePopover();
+});
+for (const event of ["scroll", "resize"]) {
+  window.addEventListener(
+    event,
+    () => {
+      // Being opened may itself scroll a row into view.
+      if (open !== null && performance.now() - open.opened > 300) closePopover();
+    },
+    { capture: true, passive: true },
+  );
+}
