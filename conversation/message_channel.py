@@ -6,7 +6,15 @@ from typing import Any
 from commsite.realtime.channel import handles
 from conversation import actions, queries
 from conversation.rates import spend
-from conversation.schema import EditMessage, FetchHistory, NameMessage, React, SendMessage
+from conversation.schema import (
+    EditMessage,
+    FetchHistory,
+    NameMessage,
+    React,
+    SearchMessages,
+    SendMessage,
+)
+from conversation.search import search
 from conversation.seat import Seat
 
 
@@ -39,6 +47,12 @@ class MessageEvents(Seat):
         """One page of messages."""
         spend("history", self.identity.user_id)
         return dict(await self.as_member(queries.history, command))
+
+    @handles("search_messages", SearchMessages)
+    async def on_search_messages(self, command: SearchMessages) -> Mapping[str, Any]:
+        """{"results": [{"message", "snippet"}], "has_more"}: the newest first."""
+        spend("history", self.identity.user_id)
+        return dict(await self.as_member(search, command))
 
     @handles("add_reaction", React)
     async def on_add_reaction(self, command: React) -> Mapping[str, Any]:

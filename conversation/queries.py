@@ -42,6 +42,13 @@ RETOLD = frozenset(
 """Changes that show their message: it is told again as it is then."""
 IS_FIRST = Q(branch_of=None) | Q(branch_of=F("id"))
 """Messages that are not an alternative to an earlier one."""
+IS_SHOWN = (
+    Q(branch_of=None) | Q(branch_of__selected_branch=F("id")),
+    Q(parent=None)
+    | Q(parent__branch_of=None)
+    | Q(parent__branch_of__selected_branch=F("parent_id")),
+)
+"""Of alternatives the selected ones, and no answers to requests that are not shown themselves."""
 
 
 # --- Who may -------------------------------------------------------------------------------------
@@ -132,12 +139,7 @@ def _timeline(
 
 def on_selected_branches(conversation_id: uuid.UUID) -> "QuerySet[Message]":
     """The same of the main timeline and all threads together."""
-    return _messages(conversation_id).filter(
-        Q(branch_of=None) | Q(branch_of__selected_branch=F("id")),
-        Q(parent=None)
-        | Q(parent__branch_of=None)
-        | Q(parent__branch_of__selected_branch=F("parent_id")),
-    )
+    return _messages(conversation_id).filter(*IS_SHOWN)
 
 
 def _before(messages: "QuerySet[Message]", seq: int | None, limit: int) -> HistoryPage:

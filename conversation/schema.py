@@ -43,6 +43,10 @@ Assistant = Literal["off", "mention", "always"]
 Body = Annotated[str, Meta(min_length=1, max_length=BODY_CHARS, pattern=_STORABLE)]
 ClientId = Annotated[str, Meta(min_length=1, max_length=CLIENT_ID_CHARS, pattern=_STORABLE)]
 
+Query = Annotated[str, Meta(min_length=1, max_length=200, pattern=_STORABLE)]
+
+PAGE_FOUND = 20
+MAX_PAGE_FOUND = 50
 PAGE_MESSAGES = 50
 MAX_PAGE_MESSAGES = 200
 MAX_FIRST_MEMBERS = 100
@@ -110,6 +114,22 @@ class FetchHistory(Payload):
     around_seq: Seq | None = None
     thread_id: uuid.UUID | None = None
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE_MESSAGES)] = PAGE_MESSAGES
+
+
+class SearchMessages(Payload):
+    """Find messages of the conversation by their words, the newest first; the last word may be a beginning."""
+
+    query: Query
+    before_seq: Seq | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE_FOUND)] = PAGE_FOUND
+
+
+class SearchEverywhere(Payload):
+    """The same in all of one's conversations; the next page begins `before` the last message of this."""
+
+    query: Query
+    before: uuid.UUID | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE_FOUND)] = PAGE_FOUND
 
 
 class SetAssistant(Payload):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversation import attachment_views, attention_views, message_views, views
+from conversation import attachment_views, attention_views, message_views, search_views, views
 
 urlpatterns = [
     path("conversations/", views.ConversationList.as_view(), name="api-conversations"),
@@ -70,6 +70,12 @@ urlpatterns = [
         "conversations/<uuid:conversation_id>/delivered/",
         attention_views.Delivered.as_view(),
         name="api-delivered",
+    ),
+    path("search/", search_views.SearchAll.as_view(), name="api-search"),
+    path(
+        "conversations/<uuid:conversation_id>/search/",
+        search_views.SearchConversation.as_view(),
+        name="api-conversation-search",
     ),
     path(
         "conversations/<uuid:conversation_id>/attachments/",

@@ -146,3 +146,18 @@ async def test_each_command_has_its_rate(  # noqa: PLR0913
         await client.call(topic, event, {"message_id": said["id"], **payload})
 
     assert refused.value.response["retry_after_ms"] == 1000 // at_once
+
+
+async def test_messages_are_found_over_the_socket(
+    enter: Enter, topic: str, ada: User, grace: User, say: Say
+) -> None:
+    said = await in_thread(say, ada, "green tea")
+    client = await enter(grace)
+
+    page = await client.call(topic, "search_messages", {"query": "tea"})
+    with pytest.raises(ErrorReply, match="invalid_payload"):
+        await client.call(topic, "search_messages", {"query": ""})
+
+    assert page["has_more"] is False
+    assert [found["message"] for found in page["results"]] == [said]
+    assert page["results"][0]["snippet"] == {"text": "green tea", "highlights": [[6, 9]]}

@@ -1,0 +1,33 @@
+"""What each database does in its own way, once more on PostgreSQL: the same tests in a process of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.server import ROOT, clean_environment
+
+if TYPE_CHECKING:
+    from tests.support.postgres import PostgresServer
+
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
+
+
+@pytest.mark.parametrize("suite", ["test_search.py", "test_attachments.py", "test_commands.py"])
+def test_it_holds_on_postgresql(postgres: PostgresServer, suite: str) -> None:
+    environment = clean_environment(
+        DATABASE_URL=postgres.create(f"suite_{suite.removesuffix('.py')}")
+    )
+
+    done = subprocess.run(  # noqa: S603 - our own tests
+        [
+            *(sys.executable, "-m", "pytest", f"tests/conversation/{suite}"),
+            *("--quiet", "-p", "no:cacheprovider", "-p", "no:xdist"),
+        ],
+        cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
