@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from commsite.realtime.pubsub import announce
@@ -59,24 +59,50 @@ def store(batches: Sequence[Batch]) -> set[uuid.UUID]:
             for batch in kept
             for event in batch.events
         ]
-        RunEvent.objects.bulk_create(
-            [
-                RunEvent(
-                    run_id=claim.run_id,
-                    seq=event["seq"],
-                    type=event["type"],
-                    payload=payload.decode(),
-                )
-                for claim, event, payload in written
-            ],
-            ignore_conflicts=True,
-        )
+        _insert(written)
         for batch in kept:
             if batch.checkpoint is not None:
                 _compact(batch.claim.run_id, batch.checkpoint)
     for claim, event, payload in written:
         tell(claim, event, payload)
     return ours
+
+
+# Twenty-five times a second and process, on the way of every word: these two statements are written out, for a
+# quarter of what the ORM needs to make them.
+_INSERT = (
+    "INSERT INTO assistant_runevent (run_id, seq, type, payload) VALUES (%s, %s, %s, %s)"
+    " ON CONFLICT DO NOTHING"
+)
+_HELD = "SELECT id FROM assistant_run WHERE status = 'running' AND lease IN (%s) ORDER BY id"
+
+
+def _insert(written: Sequence[tuple[Claim, dict[str, Any], bytes]]) -> None:
+    if written:
+        rows = [
+            (_stored(claim.run_id), event["seq"], event["type"], payload.decode())
+            for claim, event, payload in written
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(_INSERT, rows)
+
+
+def held(claims: Collection[Claim]) -> set[uuid.UUID]:
+    """Those of the claims that still count; their rows are held until the transaction ends.
+
+    In the order of their ids, as everybody does who holds more than one.
+    """
+    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        marks = ", ".join(["%s"] * len(claims))
+        cursor.execute(_HELD % marks + lock, [_stored(claim.lease) for claim in claims])
+        found = {str(row[0]).replace("-", "") for row in cursor.fetchall()}
+    return {claim.run_id for claim in claims if claim.run_id.hex in found}
+
+
+def _stored(value: uuid.UUID) -> uuid.UUID | str:
+    """As the database keeps it: SQLite knows no UUIDs."""
+    return value if connection.features.has_native_uuid_field else value.hex
 
 
 def tell(claim: Claim, event: dict[str, Any], payload: bytes | None = None) -> None:
@@ -88,17 +114,6 @@ def tell(claim: Claim, event: dict[str, Any], payload: bytes | None = None) -> N
         key=str(claim.run_id),
         version=event["seq"],
     )
-
-
-def held(claims: Collection[Claim]) -> set[uuid.UUID]:
-    """Those of the claims that still count; their rows are held until the transaction ends.
-
-    In the order of their ids, as everybody does who holds more than one.
-    """
-    rows = Run.objects.select_for_update().filter(
-        lease__in=[claim.lease for claim in claims], status=Run.Status.RUNNING
-    )
-    return set(rows.order_by("id").values_list("id", flat=True))
 
 
 def renew(claims: Collection[Claim], lease_s: float) -> set[uuid.UUID]:
