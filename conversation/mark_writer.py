@@ -7,7 +7,7 @@ at most that, and they read a moment again; one that ends in good order loses no
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from commsite.realtime import telemetry
 from commsite.realtime.errors import PushError
@@ -17,6 +17,7 @@ from commsite.realtime.topic import Topic
 from conversation import receipts
 from conversation.marks import Mark, Marks, Place
 from conversation.pacer import Pacer
+from conversation.receipts import Work
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ PERIOD_S = 1.0
 """A conversation is written and told no more often."""
 DELAY_S = 0.05
 """A message brings its author's mark along, and soon those of everybody who gets it."""
+
+TOGETHER = 50
+"""So many conversations are written in one transaction: other writers wait no longer than for these."""
 
 
 def is_online(user_id: int) -> bool:
@@ -84,27 +88,43 @@ class MarkWriter:
             self._task = hub.spawn(self._write())
 
     async def _write(self) -> None:
-        """Writes one conversation after the other; what cannot be written now is tried again in a second."""
+        """Writes some conversations after the other; what cannot be written now is tried again in a second."""
         while self._due:
-            await self._write_one(next(iter(self._due)))
+            some = list(self._due)[:TOGETHER]
+            for conversation_id in some:
+                del self._due[conversation_id]
+            await self._write_some(some)
         self._task = None
 
-    async def _write_one(self, conversation_id: uuid.UUID) -> None:
-        del self._due[conversation_id]
-        marks = self._marks.take(conversation_id)
-        news_from = self._news.pop(conversation_id, None)
+    async def _write_some(self, conversation_ids: Sequence[uuid.UUID]) -> None:
+        work = {
+            each: Work(self._marks.take(each), self._news.pop(each, None))
+            for each in conversation_ids
+        }
         try:
-            await in_thread(receipts.write, conversation_id, marks, news_from, is_online)
+            await in_thread(receipts.write, work, is_online)
         except PushError:  # no database: what is read does not become unread
             telemetry.count("receipts_failed_total")
-            self._marks.put_back(conversation_id, marks)
-            if news_from is not None:
-                self._hear(conversation_id, news_from)
+            self._keep(work)
+        except Exception:
+            telemetry.count("receipts_failed_total")
+            logger.exception("receipts could not be written")
+            if len(conversation_ids) > 1:  # one of them is at fault, and costs the others nothing
+                self._hold(work)
+                for each in conversation_ids:
+                    await self._write_some([each])
+
+    def _keep(self, work: Mapping[uuid.UUID, Work]) -> None:
+        self._hold(work)
+        for conversation_id in work:
             if self._pacer is not None:
                 self._pacer.want(conversation_id)
-        except Exception:  # our fault: the next marks, which are further, shall not suffer for it
-            telemetry.count("receipts_failed_total")
-            logger.exception("receipts of %s could not be written", conversation_id)
+
+    def _hold(self, work: Mapping[uuid.UUID, Work]) -> None:
+        for conversation_id, its in work.items():
+            self._marks.put_back(conversation_id, its.marks)
+            if its.news_from is not None:
+                self._hear(conversation_id, its.news_from)
 
 
 writer = MarkWriter()

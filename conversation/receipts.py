@@ -6,11 +6,12 @@ receipts (preference `share_receipts`) is never told of to anybody else.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
@@ -40,10 +41,11 @@ MOST_COUNTS = 50
 
 # --- Reading -------------------------------------------------------------------------------------
 class _Audience(NamedTuple):
-    """Who is in a conversation, and who of them shares no receipts."""
+    """Who is in a conversation, who of them shares no receipts, and how far one could have got."""
 
     members: frozenset[int]
     private: frozenset[int]
+    last_seq: int
 
     @property
     def is_crowd(self) -> bool:
@@ -79,7 +81,7 @@ def user_part(user_id: int) -> dict[str, list[UnreadShape]]:
 def _receipts(
     conversation_id: uuid.UUID, user_id: int, thread_id: uuid.UUID | None
 ) -> ReceiptsChanged:
-    audience = _audience(conversation_id)
+    audience = _audiences([conversation_id])[conversation_id]
     rows = _marks(conversation_id, audience, thread_id)
     if not audience.is_crowd:
         shown = rows.exclude(user_id__in=audience.private - {user_id}).order_by("user_id")
@@ -88,11 +90,20 @@ def _receipts(
     return {"receipts": mine, "receipt_counts": _counts(rows, audience)}
 
 
-def _audience(conversation_id: uuid.UUID) -> _Audience:
-    members = Member.objects.filter(conversation_id=conversation_id)
-    user_ids = frozenset(members.values_list("user_id", flat=True))
-    private = clients.who_chose("share_receipts", value=False, among=user_ids)
-    return _Audience(user_ids, frozenset(private))
+def _audiences(conversation_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, _Audience]:
+    """The audiences of those conversations that have members; two queries."""
+    members: dict[uuid.UUID, set[int]] = defaultdict(set)
+    last_seqs: dict[uuid.UUID, int] = {}
+    rows = Member.objects.filter(conversation_id__in=list(conversation_ids))
+    fields = ("conversation_id", "user_id", "conversation__last_seq")
+    for conversation_id, user_id, last_seq in rows.values_list(*fields):
+        members[conversation_id].add(user_id)
+        last_seqs[conversation_id] = last_seq
+    private = clients.who_chose("share_receipts", value=False, among=set().union(*members.values()))
+    return {
+        key: _Audience(frozenset(each), frozenset(each & private), last_seqs[key])
+        for key, each in members.items()
+    }
 
 
 def _marks(
@@ -144,6 +155,25 @@ IsOnline = Callable[[int], bool]
 """Whether a user has a socket in any process: nobody else need be told of unread counts."""
 
 
+class Work(NamedTuple):
+    """What is to be written and told of one conversation.
+
+    With `news_from` something was said, or taken back, from this seq on: then not only those who
+    have read on are told their counts.
+    """
+
+    marks: Mapping[Place, Mark] = {}
+    news_from: int | None = None
+
+
+class _Spot(NamedTuple):
+    """A place in some conversation."""
+
+    conversation_id: uuid.UUID
+    user_id: int
+    thread_id: uuid.UUID | None
+
+
 def mark_now(
     conversation_id: uuid.UUID, place: Place, mark: Mark, is_online: IsOnline
 ) -> ReceiptShape:
@@ -153,38 +183,28 @@ def mark_now(
     """
     queries.sender(conversation_id, place.user_id)
     check_thread(conversation_id, place.thread_id)
-    write(conversation_id, {place: mark}, None, is_online)
+    write({conversation_id: Work({place: mark})}, is_online)
     row = ReadMark.objects.get(
         conversation_id=conversation_id, user_id=place.user_id, thread_id=place.thread_id
     )
     return receipt_shape(row)
 
 
-def write(
-    conversation_id: uuid.UUID,
-    marks: Mapping[Place, Mark],
-    news_from: int | None,
-    is_online: IsOnline,
-) -> None:
+def write(work: Mapping[uuid.UUID, Work], is_online: IsOnline) -> None:
     """Moves marks on, and tells who has got further and who has how much unread.
 
-    With `news_from` something was said, or taken back, from this seq on: then not only those who
-    have read on are told their counts. The number of queries does not depend on the number of
-    members or marks. What does not belong here is dropped: marks of whoever has left, or in what is
-    no thread of this conversation.
+    The number of queries depends neither on the number of members and marks nor, but for crowds, on
+    the number of conversations. What does not belong is dropped: marks of whoever has left, in what
+    is no thread of the conversation, in conversations that are gone.
     """
-    audience = _audience(conversation_id)
-    if not audience.members:  # the conversation is gone, or everybody has left it
-        return
-    try:
-        readers = _move(conversation_id, marks, audience) if marks else set()
-    except IntegrityError:  # a thread or an account has been deleted meanwhile
-        count("receipts_dropped_total", len(marks))
-        return
-    told = readers
-    if news_from is not None:
-        told = readers | _concerned(conversation_id, audience, news_from)
-    _tell_unread(conversation_id, [each for each in sorted(told) if is_online(each)])
+    audiences = _audiences(work)
+    told = set(_move(work, audiences))
+    for conversation_id, audience in audiences.items():
+        news_from = work[conversation_id].news_from
+        if news_from is not None:
+            concerned = _concerned(conversation_id, audience, news_from)
+            told |= {Reader(conversation_id, user_id) for user_id in concerned}
+    _tell_unread({reader for reader in told if is_online(reader.user_id)})
 
 
 def _concerned(conversation_id: uuid.UUID, audience: _Audience, news_from: int) -> Set[int]:
@@ -198,90 +218,106 @@ def _concerned(conversation_id: uuid.UUID, audience: _Audience, news_from: int) 
 
 
 @transaction.atomic
-def _move(conversation_id: uuid.UUID, marks: Mapping[Place, Mark], audience: _Audience) -> set[int]:
+def _move(work: Mapping[uuid.UUID, Work], audiences: Mapping[uuid.UUID, _Audience]) -> list[Reader]:
     """Joins these marks with what is there; returns whose read marks have moved."""
-    last_seq = queries.last_seq(conversation_id)
-    threads = {None, *_threads(conversation_id, marks)}
-    places = sorted(
-        (each for each in marks if each.user_id in audience.members and each.thread_id in threads),
-        key=lambda place: (place.user_id, str(place.thread_id)),
-    )
-    rows = _rows(conversation_id, places)
-    moved, readers = list[ReadMark](), set[int]()
-    for place in places:
-        row = rows[place]
+    asked = _asked(work, audiences)
+    if not asked:
+        return []
+    moved, readers = list[ReadMark](), list[Reader]()
+    for spot, row in _rows(sorted(asked, key=str)).items():
         old = Mark(row.delivered_seq, row.read_seq)
-        new = old.joined(marks[place].within(last_seq))
+        new = old.joined(asked[spot].within(audiences[spot.conversation_id].last_seq))
         if new == old:
             continue
         row.delivered_seq, row.read_seq = new
         if new.read > old.read:
             row.read_at = timezone.now()
-            readers.add(place.user_id)
+            readers.append(Reader(spot.conversation_id, spot.user_id))
         moved.append(row)
     if moved:
         ReadMark.objects.bulk_update(moved, ["delivered_seq", "read_seq", "read_at"])
         count("receipts_written_total", len(moved))
-        _tell_moved(conversation_id, moved, audience)
+        _tell_moved(moved, audiences)
     return readers
 
 
-def _threads(conversation_id: uuid.UUID, places: Iterable[Place]) -> Collection[uuid.UUID]:
-    """Those of the threads named that there are."""
-    named = {place.thread_id for place in places if place.thread_id is not None}
-    if not named:
-        return ()
-    roots = Message.objects.filter(pk__in=named, conversation_id=conversation_id, thread=None)
-    return roots.values_list("pk", flat=True)
+def _asked(
+    work: Mapping[uuid.UUID, Work], audiences: Mapping[uuid.UUID, _Audience]
+) -> dict[_Spot, Mark]:
+    """The marks that belong where they say."""
+    asked = {
+        _Spot(conversation_id, *place): mark
+        for conversation_id, audience in audiences.items()
+        for place, mark in work[conversation_id].marks.items()
+        if place.user_id in audience.members
+    }
+    named = {spot.thread_id for spot in asked if spot.thread_id is not None}
+    if named:
+        roots = Message.objects.filter(pk__in=named, thread=None)
+        home: dict[uuid.UUID | None, uuid.UUID] = dict(roots.values_list("pk", "conversation_id"))
+        for spot in [spot for spot in asked if spot.thread_id is not None]:
+            if home.get(spot.thread_id) != spot.conversation_id:
+                del asked[spot]
+    return asked
 
 
-def _rows(conversation_id: uuid.UUID, places: Collection[Place]) -> dict[Place, ReadMark]:
-    """The rows of these places, made where there were none, locked in one order by every writer."""
-    rows = _locked(conversation_id, places)
-    missing = [place for place in places if place not in rows]
+def _rows(spots: Collection[_Spot]) -> dict[_Spot, ReadMark]:
+    """Their rows, made where there were none, locked in one order by every writer."""
+    rows = _locked(spots)
+    missing = [spot for spot in spots if spot not in rows]
     if missing:
-        ReadMark.objects.bulk_create(
-            (ReadMark(conversation_id=conversation_id, **place._asdict()) for place in missing),
-            ignore_conflicts=True,
-        )
-        rows |= _locked(conversation_id, missing)
-    return rows
+        fresh = (ReadMark(**spot._asdict()) for spot in missing)
+        ReadMark.objects.bulk_create(fresh, ignore_conflicts=True)
+        rows |= _locked(missing)
+    return {spot: rows[spot] for spot in spots if spot in rows}
 
 
-def _locked(conversation_id: uuid.UUID, places: Collection[Place]) -> dict[Place, ReadMark]:
-    threads = {place.thread_id for place in places if place.thread_id is not None}
+def _locked(spots: Collection[_Spot]) -> dict[_Spot, ReadMark]:
+    threads = {spot.thread_id for spot in spots if spot.thread_id is not None}
     found = ReadMark.objects.select_for_update(no_key=True).filter(
         Q(thread=None) | Q(thread_id__in=threads),
-        conversation_id=conversation_id,
-        user_id__in={place.user_id for place in places},
+        conversation_id__in={spot.conversation_id for spot in spots},
+        user_id__in={spot.user_id for spot in spots},
     )
-    return {Place(row.user_id, row.thread_id): row for row in found.order_by("id")}
+    rows = {
+        _Spot(row.conversation_id, row.user_id, row.thread_id): row for row in found.order_by("id")
+    }
+    return {spot: rows[spot] for spot in spots if spot in rows}
 
 
-def _tell_moved(conversation_id: uuid.UUID, moved: Iterable[ReadMark], audience: _Audience) -> None:
+def _tell_moved(moved: Iterable[ReadMark], audiences: Mapping[uuid.UUID, _Audience]) -> None:
     """One event for each mark: a slow client gets the newest of every person, whoever moved last."""
-    if audience.is_crowd:
+    crowds = set[uuid.UUID]()
+    for row in moved:
+        audience = audiences[row.conversation_id]
+        if audience.is_crowd:
+            crowds.add(row.conversation_id)
+        elif row.user_id not in audience.private:
+            told: ReceiptsChanged = {"receipts": [receipt_shape(row)], "receipt_counts": None}
+            _tell(row.conversation_id, told, f"{row.user_id}/{row.thread_id or ''}")
+    for conversation_id in crowds:
+        audience = audiences[conversation_id]
         counts = _counts(_marks(conversation_id, audience, None), audience)
         _tell(conversation_id, {"receipts": [], "receipt_counts": counts}, "counts")
-        return
-    for row in moved:
-        if row.user_id not in audience.private:
-            told: ReceiptsChanged = {"receipts": [receipt_shape(row)], "receipt_counts": None}
-            _tell(conversation_id, told, f"{row.user_id}/{row.thread_id or ''}")
 
 
 def _tell(conversation_id: uuid.UUID, told: ReceiptsChanged, key: str) -> None:
     announce_on_commit(topic_of(conversation_id), "receipts_changed", told, key=key)
 
 
-def _tell_unread(conversation_id: uuid.UUID, user_ids: Collection[int]) -> None:
+def _tell_unread(readers: Set[Reader]) -> None:
     """All devices of each of these users learn the same numbers."""
-    if not user_ids:
+    if not readers:
         return
-    for reader, mine in unread(user_ids, [conversation_id]).items():
-        key = str(conversation_id)
-        announce_on_commit(f"user:{reader.user_id}", "unread_changed", mine, key=key)
-    count("unread_told_total", len(user_ids))
+    user_ids, conversation_ids = (
+        {reader.user_id for reader in readers},
+        {reader.conversation_id for reader in readers},
+    )
+    for reader, mine in unread(user_ids, conversation_ids).items():
+        if reader in readers:
+            key = str(reader.conversation_id)
+            announce_on_commit(f"user:{reader.user_id}", "unread_changed", mine, key=key)
+    count("unread_told_total", len(readers))
 
 
 # --- Following -----------------------------------------------------------------------------------

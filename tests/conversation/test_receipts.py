@@ -17,7 +17,8 @@ from conversation import actions, attention, queries, receipts
 from conversation.attention_schema import FetchReceipts, MarkDelivered, MarkRead
 from conversation.marks import Mark, Place
 from conversation.models import Conversation, Member, ReadMark
-from conversation.schema import NameMessage, RemoveMember, SendMessage
+from conversation.receipts import Work
+from conversation.schema import CreateConversation, NameMessage, RemoveMember, SendMessage
 from conversation.unread import Reader, unread
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def write(room: Conversation) -> Write:
         is_online: receipts.IsOnline = lambda user_id: True,
     ) -> None:
         places = {Place(user.pk, thread_id): mark for user, mark in (marks or {}).items()}
-        receipts.write(room.id, places, news_from, is_online)
+        receipts.write({room.id: Work(places, news_from)}, is_online)
 
     return write
 
@@ -161,13 +162,47 @@ def test_whoever_has_left_is_not_shown_any_more(
     assert grace.pk not in seen_by(ada, room)
 
 
-def test_marks_in_a_conversation_that_is_gone_are_dropped(
-    room: Conversation, ada: User, heard: Ear
+def test_marks_in_what_is_not_there_are_dropped_and_cost_the_others_nothing(
+    room: Conversation, ada: User, grace: User, say: Say, heard: Ear
 ) -> None:
-    receipts.write(uuid.uuid4(), {Place(ada.pk): Mark(read=1)}, None, lambda user_id: True)
-    receipts.write(room.id, {Place(ada.pk, uuid.uuid4()): Mark(read=1)}, None, lambda user_id: True)
+    say(ada, "hello")
+    elsewhere = actions.create_conversation(ada.pk, CreateConversation(title="Elsewhere"))
+    foreign = SendMessage(body="root", client_id="root")
+    root = actions.send_message(uuid.UUID(elsewhere["id"]), ada.pk, foreign).message
+    marks = {
+        Place(ada.pk, uuid.uuid4()): Mark(read=1),
+        Place(ada.pk, uuid.UUID(root["id"])): Mark(read=1),
+        Place(0): Mark(read=1),
+        Place(grace.pk): Mark(read=1),
+    }
 
-    assert [told for told in heard.told if told.event == "receipts_changed"] == []
+    work = {room.id: Work(marks), uuid.uuid4(): Work({Place(ada.pk): Mark(read=1)}, 1)}
+    receipts.write(work, lambda user_id: True)
+
+    told = [each.payload["receipts"] for each in heard.on(room.id) if "receipts" in each.event]
+    assert [each["user_id"] for (each,) in told] == [grace.pk]
+    assert ReadMark.objects.count() == 1
+
+
+def test_many_conversations_are_written_with_the_queries_of_one(
+    ada: User, grace: User, heard: Ear, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    opened = [
+        actions.create_conversation(ada.pk, CreateConversation(title=f"{n}", members=["grace"]))
+        for n in range(12)
+    ]
+    rooms = [uuid.UUID(each["id"]) for each in opened]
+    for here in rooms:
+        actions.send_message(here, ada.pk, SendMessage(body="hello", client_id="c1"))
+
+    for some in (rooms[:1], rooms[1:]):
+        work = {here: Work({Place(grace.pk): Mark(read=1)}, 1) for here in some}
+        with django_assert_num_queries(10):
+            receipts.write(work, lambda user_id: True)
+
+    told = [each for each in heard.told if each.event == "receipts_changed"]
+    assert {each.topic for each in told} == {f"conversation:{here}" for here in rooms}
+    assert all(each["unread"] == 0 for each in unread([grace.pk]).values())
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_members(
@@ -183,12 +218,9 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_members(
         say(ada, f"message {n}")
     write(dict.fromkeys(people, Mark(read=1)))
 
-    def queries_of(readers: list[User], read: int) -> int:
-        with django_assert_num_queries(9):
+    for readers, read in ((people[:1], 2), (people, 3)):
+        with django_assert_num_queries(8):
             write(dict.fromkeys(readers, Mark(read=read)), news_from=1)
-        return 9
-
-    assert queries_of(people[:1], 2) == queries_of(people, 3)
 
 
 # --- Told ----------------------------------------------------------------------------------------
