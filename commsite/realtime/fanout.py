@@ -218,7 +218,12 @@ class Fanout:
         )
         for outbox in list(group.values()):
             if outbox.is_clear:
-                outbox.write(data)  # type: ignore[misc]  # groups of raw transports only
+                try:
+                    outbox.write(data)  # type: ignore[misc]  # groups of raw transports only
+                except (
+                    RuntimeError
+                ):  # uvloop: the connection is gone, which it will say in a moment
+                    continue
             else:
                 for frame in frames:
                     outbox.put(*frame)

@@ -106,7 +106,10 @@ class Outbox:
         if not self.is_clear:
             self._defer(wire, delivery, key, renew)
         elif self.write is not None:
-            self.write(wire.framed)
+            try:
+                self.write(wire.framed)
+            except RuntimeError:  # uvloop: the connection is gone, which it will say in a moment
+                return
         else:
             self._transport.send(wire)
 

@@ -13,7 +13,7 @@ from presence.tracker.gossip import Goodbye, Gossip, Heartbeat, TransferRequest,
 from presence.tracker.periods import Periods
 from presence.tracker.replica import Replica
 from presence.tracker.state import Replace
-from presence.tracker.tracker import Outcome, Report, Tracker
+from presence.tracker.tracker import PART_BYTES, Outcome, Report, Tracker
 
 SOON_S = 0.001
 """Timers may fire a moment early; the next look is then so far away."""
@@ -36,7 +36,12 @@ class Shard:
     """One running tracker. `on_diff` hears of every change, those made here included."""
 
     def __init__(
-        self, replica: Replica, periods: Periods, link: Link, on_diff: Callable[[Diff], None]
+        self,
+        replica: Replica,
+        periods: Periods,
+        link: Link,
+        on_diff: Callable[[Diff], None],
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.tracker = Tracker(
@@ -44,6 +49,7 @@ class Shard:
             self._loop.time(),
             random=random.random,
             periods=periods,
+            part_bytes=part_bytes,
         )
         self._link = link
         self._on_diff = on_diff

@@ -306,3 +306,21 @@ async def test_deliveries_are_counted(connect: Connect) -> None:
     tell(clients[0], "room:1", 2)
     await settle()
     assert telemetry.counters[fanout_module.DELIVERIES] - before == 6
+
+
+@pytest.mark.parametrize("excluded", [None, "somebody"], ids=["joined", "one by one"])
+async def test_a_connection_that_has_just_died_costs_the_others_nothing(
+    connect: Connect, excluded: str | None
+) -> None:
+    clients = [connect(n) for n in range(1, 5)]
+    for client in clients:
+        await client.join("room:1")
+
+    def is_closed(data: bytes) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+
+    clients[1].socket.outbox.write = is_closed
+    tell(clients[0], "room:1", 1, exclude=excluded)
+    await settle()
+
+    assert [len(client.of("room:1")) for client in clients] == [1, 0, 1, 1]

@@ -75,7 +75,7 @@ class Cluster:
 
     def stop(self, name: str, linger_s: float = 0.0) -> None:
         """A process says goodbye and is gone."""
-        self._send(name, self.trackers[name].stop(linger_s))
+        self.tell(name, self.trackers[name].stop(linger_s))
         self.kill(name)
 
     def time(self, name: str) -> float:
@@ -206,9 +206,10 @@ class Cluster:
 
     def _take(self, name: str, outcome: Outcome) -> None:
         self._follow(name, outcome.diff)
-        self._send(name, outcome.messages)
+        self.tell(name, outcome.messages)
 
-    def _send(self, name: str, messages: Iterable[Gossip]) -> None:
+    def tell(self, name: str, messages: Iterable[Gossip]) -> None:
+        """A process sends these."""
         for message in messages:
             self.sent.append(message)
             to = receiver(message)

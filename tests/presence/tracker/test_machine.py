@@ -85,6 +85,11 @@ class Machine(RuleBasedStateMachine):
     def heal(self) -> None:
         self.cluster.heal()
 
+    @rule(place=PLACE)
+    def one_learns_that_its_link_is_back(self, place: int) -> None:
+        name = self.pick(place)
+        self.cluster.tell(name, self.cluster.trackers[name].catch_up(self.cluster.time(name)))
+
     @rule(seconds=st.sampled_from((0.5, 2.0, 5.0, 12.0, 22.0)))
     def a_while_passes(self, seconds: float) -> None:
         self.cluster.run(seconds)

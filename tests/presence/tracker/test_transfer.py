@@ -130,3 +130,48 @@ def test_what_is_for_somebody_else_and_our_own_echo_change_nothing(cluster: Clus
         assert not outcome.messages
 
     assert (tracker.clock(), cluster.listed("b")) == (clock, listed)
+
+
+def test_who_hears_again_asks_each_peer_for_what_it_has_done_and_is_heard_soon(
+    cluster: Cluster,
+) -> None:
+    cluster.split("a", "bc")
+    cluster.track("b", "grace")
+    cluster.track("a", "ada")
+    cluster.periods_pass(1)
+    cluster.heal()
+    cluster.sent.clear()
+
+    cluster.tell("a", cluster.trackers["a"].catch_up(cluster.now))
+    cluster.settle()
+
+    assert {ask.to.name for ask in cluster.requests()} == {"b", "c"}
+    assert cluster.seen("a") == {"ada", "grace"}
+    cluster.run(2 * PERIODS.jitter_s)
+    assert cluster.seen("b") == cluster.seen("c") == {"ada", "grace"}
+
+
+def test_a_transfer_in_parts_is_waited_for_while_parts_come_and_asked_for_again_when_they_stop(
+    cluster: Cluster,
+) -> None:
+    cluster.split("a", "bc")
+    for number in range(30):
+        cluster.track("a", f"person {number}")
+    cluster.periods_pass(1)
+    cluster.heal()
+    a, b = cluster.trackers["a"], cluster.trackers["b"]
+    b.on_message(cluster.now, Heartbeat(a.replica, 10_000, a.clock()))
+    at = cluster.now + PERIODS.jitter_s
+    (request,) = b._ask(at)
+    parts = a.on_message(at, request).messages
+    assert len(parts) > 10
+
+    for number, part in enumerate(parts[:-1]):
+        b.on_message(at + number, part)
+        assert b._ask(at + number) == ()
+
+    later = at + len(parts) - 2 + PERIODS.retry_s
+    assert len(b._ask(max(later, b._ask_at))) == 1
+    b.on_message(later, parts[-1])
+    assert len(cluster.seen("b")) == 30
+    assert len(b._assembly) == 0

@@ -1,0 +1,98 @@
+"""People who only move from process to process are never seen to leave, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.presence.tracker.cluster import PERIODS, TOPIC, Cluster
+
+pytestmark = pytest.mark.timeout(300)  # the nightly profile has twenty times the examples
+
+NAMES, KEYS = "abc", ("ada", "grace")
+PAUSES = st.sampled_from((0.0, 0.1, 0.4, 0.9))
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("move"), st.sampled_from(KEYS), st.sampled_from(NAMES)),
+        st.tuples(st.just("split"), st.sampled_from(NAMES), PAUSES),
+        st.tuples(st.just("lose"), st.integers(0, 50), PAUSES),
+        st.tuples(st.just("wait"), st.just(0), PAUSES),
+    ),
+    max_size=30,
+)
+
+
+class Travel:
+    """Everybody is at one process, or at two while the first has not heard of the second."""
+
+    def __init__(self) -> None:
+        self.cluster = Cluster(*NAMES)
+        self.at = dict.fromkeys(KEYS, "a")
+        self.moves = 0
+        for key in KEYS:
+            self.cluster.track("a", key, "tab0")
+        self.cluster.periods_pass(3)
+
+    def move(self, key: str, to: str) -> None:
+        """The socket drops and the client comes back elsewhere; the old entry stays until its process hears of that."""
+        self.moves += 1
+        if to == self.at[key]:
+            return
+        old = [tab for _, one, tab in self.cluster.truth[to] if one == key]
+        self.cluster.track(to, key, f"tab{self.moves}")
+        for tab in old:  # who comes back takes the place of what is left of them here
+            self.cluster.untrack(to, key, tab)
+        self.at[key] = to
+
+    def tidy(self) -> None:
+        """What the time of grace does: who is back in another process goes from here."""
+        for name in NAMES:
+            tracker = self.cluster.trackers[name]
+            for key in KEYS:
+                entries = tracker.get_by_key(TOPIC, key)
+                own = {(TOPIC, key, entry.id) for entry in entries} & self.cluster.truth[
+                    name
+                ].keys()
+                if len(entries) > len(own) and self.at[key] != name:
+                    for _, _, tab in own:
+                        self.cluster.untrack(name, key, tab)
+
+    def run(self, seconds: float) -> None:
+        """Time passes in small steps, so that who hears of a move acts on it soon."""
+        for _ in range(round(seconds / 0.1)):
+            self.cluster.run(0.1)
+            self.tidy()
+            self.check()
+
+    def check(self) -> None:
+        for name in NAMES:
+            assert self.cluster.seen(name) == set(KEYS)
+
+
+@given(steps)
+def test_who_only_moves_is_always_seen_everywhere(
+    steps: list[tuple[str, str | int, object]],
+) -> None:
+    travel = Travel()
+    cluster = travel.cluster
+    for verb, what, more in steps:
+        if verb == "move":
+            travel.move(str(what), str(more))
+        elif verb == "split":
+            cluster.split(str(what), set(NAMES) - {str(what)})
+            travel.run(float(more))  # type: ignore[arg-type]
+            cluster.heal()
+        elif verb == "lose" and cluster.network:
+            cluster.network.pop(int(what) % len(cluster.network))
+        travel.tidy()
+        travel.check()
+        if verb != "move":
+            travel.run(float(more))  # type: ignore[arg-type]
+
+    cluster.run(2 * PERIODS.down_s)
+    travel.tidy()
+    cluster.periods_pass(2)
+    travel.check()
+    assert all(cluster.listed(name) == cluster.all_there_is() for name in NAMES)
+    assert len(cluster.all_there_is()) == len(KEYS)
