@@ -6,10 +6,11 @@ be a gap in everybody's history.
 
 from typing import TYPE_CHECKING
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 
-from conversation import actions
+from commsite.realtime.errors import PushError
+from conversation import actions, queries
 from conversation.message_shape import Person
 from conversation.models import (
     Attachment,
@@ -171,9 +172,23 @@ class MessageAdmin(_ReadOnly, _MessageAdmin):
     )
     raw_id_fields = ("conversation", "author", "reply_to")
     readonly_fields = ("seq", "created_at")
+    actions = ("delete_for_everybody",)
     inlines = (_RevisionsOfMessage, _ReactionsToMessage, _FilesOfMessage)
     ordering = ("-id",)  # of version 7: the newest first, by the primary key's own index
     show_full_result_count = False
+
+    @admin.action(description="Delete for everybody (admins still read it here)")
+    def delete_for_everybody(self, request: "HttpRequest", queryset: "QuerySet[Message]") -> None:
+        """Leaves of each its place, and tells the members."""
+        for chosen in queryset.filter(deleted_at=None):
+            try:
+                with transaction.atomic():
+                    conversation = actions.lock(chosen.conversation_id)
+                    message = queries.find(conversation.id, chosen.pk)
+                    if message.deleted_at is None:
+                        actions.do_delete_message(conversation, message, by=_actor(request))
+            except PushError as error:
+                self.message_user(request, f"{chosen}: {error.message}", messages.ERROR)
 
     @admin.display(description="state")
     def state(self, message: Message) -> str:

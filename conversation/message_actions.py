@@ -16,7 +16,7 @@ from conversation import attachments, hooks, queries
 from conversation.facts import lock, record, tell_sent
 from conversation.markdown import mention_names, render
 from conversation.message_parts import shape as shape_of
-from conversation.message_shape import MessageShape, Parts, Person, message_shape
+from conversation.message_shape import MessageShape, Parts, Person, RunShape, message_shape
 from conversation.models import (
     Change,
     Conversation,
@@ -201,19 +201,31 @@ def delete_message(conversation_id: uuid.UUID, user_id: int, command: NameMessag
     _check_may_delete(me, message)
     if message.deleted_at is not None:
         return shape_of(message)
-    return _delete(conversation, message, by=person_shape(me))
+    return do_delete_message(conversation, message, by=person_shape(me))
 
 
 def _check_may_delete(me: Member, message: Message) -> None:
-    run = hooks.runs_of([message.id]).get(message.id)
+    run = _run_of(message)
     asker = None if run is None else run["started_by"]["id"]
     if me.role != Member.Role.OWNER and me.user_id not in (message.author_id, asker):
         raise PushError("forbidden", "Only its author or an owner may delete a message.")
+
+
+def _run_of(message: Message) -> RunShape | None:
+    """The run that writes the message, or has written it."""
+    if message.role != Message.Role.ASSISTANT:
+        return None
+    return hooks.runs_of([message.id]).get(message.id)
+
+
+def do_delete_message(conversation: Conversation, message: Message, *, by: Person) -> MessageShape:
+    """Deletes a message of a locked conversation and tells its members.
+
+    Raises PushError("conflict") while the answer is being written.
+    """
+    run = _run_of(message)
     if run is not None and run["status"] in RUNNING:
         raise PushError("conflict", "Stop the answer before you delete it.", run_id=run["id"])
-
-
-def _delete(conversation: Conversation, message: Message, *, by: Person) -> MessageShape:
     _keep_revision(message, by=by)
     attachments.discard(message)
     Mention.objects.filter(message=message).delete()

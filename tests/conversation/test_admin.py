@@ -149,3 +149,19 @@ def test_how_far_members_have_got_can_be_seen_and_not_touched(
     assert admin_client.get(page(ReadMark, "change", mark.pk)).status_code == 200
     assert admin_client.get(page(ReadMark, "add")).status_code == 403
     assert admin_client.post(page(ReadMark, "delete", mark.pk)).status_code == 403
+
+
+def test_an_admin_deletes_messages_for_everybody(
+    admin_client: Client, room: Conversation, ada: User, grace: User, say: Say, ear: Ear
+) -> None:
+    before = snapshot(room.id, ada.pk)
+    chosen = [say(grace, "first")["id"], say(grace, "second")["id"]]
+    deletion = {"action": "delete_for_everybody", "_selected_action": chosen}
+
+    for _ in range(2):
+        admin_client.post(page(Message, "changelist"), deletion)
+
+    events = [told.event for told in ear.on(room.id)]
+    assert events == ["message_sent"] * 2 + ["message_deleted"] * 2
+    assert not Message.objects.exclude(body="").exists()
+    assert apply(ear.on(room.id), before) == snapshot(room.id, ada.pk)

@@ -11,6 +11,8 @@ from django.core.files.base import ContentFile
 
 from commsite.realtime.errors import PushError
 from conversation import actions, hooks, queries
+from conversation.assistant import actions as runs
+from conversation.assistant.models import Run
 from conversation.models import (
     Attachment,
     Change,
@@ -265,6 +267,28 @@ def test_an_answer_that_is_being_written_is_not_deleted(
         actions.delete_message(room.id, ada.pk, answered("running"))
 
     assert (refused.value.reason, refused.value.details) == ("conflict", {"run_id": "r1"})
+
+
+def test_what_the_tools_of_a_deleted_answer_brought_is_shown_to_nobody(
+    room: Conversation, ada: User
+) -> None:
+    message = Message.objects.create(
+        conversation=room, seq=50, role="assistant", client_id="r1", body="the secret"
+    )
+    run = Run.objects.create(
+        message=message,
+        conversation=room,
+        status="finished",
+        backend="workspace",
+        started_by=ada,
+        parts=[{"type": "tool", "result": "the secret"}],
+    )
+
+    actions.delete_message(room.id, ada.pk, NameMessage(message_id=message.id))
+
+    fetched = runs.fetch_run(room.id, ada.pk, run.id)
+    assert "secret" not in json.dumps([fetched, queries.newest(room.id, 100)])
+    assert fetched["status"] == "finished"
 
 
 # --- Threads -------------------------------------------------------------------------------------
