@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.test_presence import people
 from tests.support.account import Account
-from tests.support.crowd import Crowd, Gone, View, Visitor
+from tests.support.crowd import Crowd, Gone, View, Visitor, make_people
 from tests.support.redis import RedisServer
 from tests.support.tcp_proxy import TcpProxy
 
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 LOBBY = "presence:lobby"
 IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 SEED = int(os.environ.get("COMMSITE_TEST_SEED", "3"))
+AT_LEAST = 5
+"""So many blows, the first ones, in every run of the suite."""
 CLIENTS = int(os.environ.get("COMMSITE_TEST_CLIENTS", "1000" if IS_NIGHTLY else "60"))
 BROADCAST_S, DOWN_S, GRACE_S = (0.5, 20.0, 16.0) if IS_NIGHTLY else (0.3, 6.0, 5.0)
 SHORT_S, LONG_S = (5.0, DOWN_S + 1.5) if IS_NIGHTLY else (2.0, DOWN_S + 1.0)
@@ -212,9 +213,8 @@ class Round:
 
 
 BLOWS: list[Callable[[Round], Awaitable[None]]] = [
-    Round.hold_short, Round.kill, Round.hold_long,
-    Round.cut_short, Round.restart, Round.lose_redis, Round.deaf_short,
-    Round.freeze_long, Round.cut_long, Round.split_and_kill,
+    Round.hold_short, Round.kill, Round.hold_long, Round.lose_redis, Round.restart,
+    Round.cut_short, Round.deaf_short, Round.freeze_long, Round.cut_long, Round.split_and_kill,
     Round.dumb_short, Round.freeze_short, Round.restart_all,
 ]  # fmt: skip
 
@@ -302,7 +302,7 @@ def _apart(one: View, other: View) -> str:
 
 def rounds(chance: random.Random) -> list[tuple[Callable[[Round], Awaitable[None]], int]]:
     """(blow, victim): the same in every run with one seed. The nightly run has them all, in any order."""
-    blows = chance.sample(BLOWS, len(BLOWS)) if IS_NIGHTLY else BLOWS[:3]
+    blows = chance.sample(BLOWS, len(BLOWS)) if IS_NIGHTLY else BLOWS[:AT_LEAST]
     if only := os.environ.get("COMMSITE_TEST_BLOWS"):
         blows = [blow for blow in BLOWS if blow.__name__ in only.split(",")]
     return [(blow, chance.randrange(3)) for blow in blows]
@@ -315,7 +315,7 @@ async def test_everybody_shows_the_truth_after_every_blow_and_nobody_leaves_who_
     wires: list[TcpProxy],
     record_property: Callable[[str, object], None],
 ) -> None:
-    everybody = people(cluster[0], CLIENTS + CLIENTS // 10)
+    everybody = make_people(cluster[0], CLIENTS + CLIENTS // 10)
     async with Crowd(cluster, LOBBY, everybody) as crowd:
         stage = Stage(cluster, redis, wires, crowd)
         await crowd.each(crowd.visitors[:CLIENTS], Visitor.come)

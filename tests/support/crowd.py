@@ -17,11 +17,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from tests.support.server import manage
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tests.support.server import Site
 
+MAKE_PEOPLE = """
+from django.contrib.auth.models import User
+from commsite.clients.models import ClientSession
+from commsite.clients.tokens import issue
+for number in range({count}):
+    user = User.objects.create(username="visitor%d" % number)
+    session = ClientSession.objects.create(user=user, name="test", kind=ClientSession.Kind.TOKEN)
+    print("VISITOR", user.pk, issue(session, version=0).access)
+"""
 View = dict[str, tuple[str, ...]]
 """The refs of everybody's connections by key."""
 AT_ONCE = 32
@@ -330,3 +341,17 @@ class Crowd:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def make_people(site: Site, count: int) -> list[tuple[str, str]]:
+    """(user id, access token) of so many new people, in the database of this site."""
+    printed = manage(
+        "shell",
+        "-c",
+        MAKE_PEOPLE.format(count=count),
+        DATABASE_URL=site.database_url,
+        COMMSITE_ACCESS_LIFETIME_S="7200",
+    )
+    rows = [line.split() for line in printed.splitlines() if line.startswith("VISITOR")]
+    assert len(rows) == count
+    return [(user, access) for _, user, access in rows]
