@@ -61,6 +61,7 @@ class Tracking:
 
     def _reset(self) -> None:
         self._is_complete = asyncio.Event()
+        self._is_looking = self._must_look = False
         self.telling = Telling(self)
         self.people = People(self, self.telling)
 
@@ -111,10 +112,21 @@ class Tracking:
             hub.spawn(self._look_again())
 
     async def _look_again(self) -> None:
+        """Reads what people chose until the database has answered; one reader at a time is enough."""
+        if self._is_looking:
+            self._must_look = True
+            return
+        self._is_looking = self._must_look = True
         try:
-            await self.people.look_again()
-        except PushError:  # no database: the next round will do
-            hub.wheel.schedule(LOOK_AGAIN_AT_PEOPLE_S, self.on_gap)
+            while self._must_look:
+                self._must_look = False
+                try:
+                    await self.people.look_again()
+                except PushError:  # no database
+                    self._must_look = True
+                    await asyncio.sleep(LOOK_AGAIN_AT_PEOPLE_S)
+        finally:
+            self._is_looking = False
 
     async def _on_transfer(self, payload: dict[str, Any]) -> dict[str, Any]:
         if self._shard is not None:

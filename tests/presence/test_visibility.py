@@ -10,9 +10,11 @@ from rest_framework.test import APIClient
 
 from commsite.clients.actions import set_preferences
 from commsite.realtime.consumer import SocketConsumer
+from commsite.realtime.errors import PushError
 from commsite.realtime.threads import in_thread
 from conversation import actions
 from conversation.schema import CreateConversation
+from presence import queries
 from presence.models import LastSeen
 from presence.naming import hidden
 from presence.tracking import tracking
@@ -250,3 +252,29 @@ async def test_a_choice_whose_news_was_lost_counts_once_the_loss_is_seen(
     await the_diff(watcher, "leaves", ada)
     tracking.people.sightings._note_all()
     assert ada.pk not in tracking.people.sightings._seen
+
+
+async def test_and_it_is_asked_for_until_the_database_answers(
+    connect: Connect, ada: User, grace: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, client = await connect(grace), await connect(ada)
+    await enter(watcher)
+    await enter(client)
+    with monkeypatch.context() as loss:
+        loss.setattr("presence.actions.control_on_commit", lambda kind, payload: None)
+        await choose(ada, visibility="nobody")
+    read, failures = queries.manners_of, iter((PushError("overloaded"), PushError("overloaded")))
+
+    def fail_twice(user_ids: list[int]) -> Any:
+        for failure in failures:
+            raise failure
+        return read(user_ids)
+
+    monkeypatch.setattr(queries, "manners_of", fail_twice)
+    monkeypatch.setattr("presence.tracking.LOOK_AGAIN_AT_PEOPLE_S", 0.01)
+
+    for _ in range(3):  # gaps come in bursts
+        tracking.on_gap()
+
+    await the_diff(watcher, "leaves", ada)
+    assert next(failures, None) is None
