@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.db import transaction
 
 from commsite.realtime.errors import PushError
-from conversation import actions, queries
+from conversation import actions, export, queries
 from conversation.message_shape import Person
 from conversation.models import (
     Attachment,
@@ -26,7 +26,7 @@ from conversation.models import (
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.forms import ModelForm
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponseBase
 
     _ConversationAdmin = admin.ModelAdmin[Conversation]
     _RevisionInline = admin.TabularInline[MessageRevision, Message]
@@ -71,10 +71,28 @@ class ConversationAdmin(_Undeletable, _ConversationAdmin):
     list_display = ("title", "id", "created_by", *_TOLD)
     list_select_related = ("created_by",)
     search_fields = ("title", "=id", "=members__user__username")
+    actions = ("export",)
     date_hierarchy = "created_at"
     ordering = ("-last_activity_at",)
     fields = ("id", "title", "assistant", "created_by", *_TOLD)
     readonly_fields = ("id", "created_by", *_TOLD)
+
+    @admin.action(description="Download as JSON", permissions=["view"])
+    def export(
+        self, request: "HttpRequest", queryset: "QuerySet[Conversation]"
+    ) -> "HttpResponseBase | None":
+        """Everything that was said in one conversation; the log of the admin keeps who had it."""
+        chosen = list(queryset[:2])
+        if len(chosen) != 1:
+            self.message_user(request, "Choose one conversation.", messages.WARNING)
+            return None
+        try:
+            document = export.answer(chosen[0], _actor(request), is_member=False)
+        except PushError as refused:
+            self.message_user(request, refused.message, messages.WARNING)
+            return None
+        self.log_change(request, chosen[0], "Downloaded.")
+        return document
 
     def has_add_permission(self, request: "HttpRequest") -> bool:
         """A conversation without a member would be nobody's: people open them, not the admin."""

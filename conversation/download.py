@@ -81,22 +81,25 @@ def _headed(response: HttpResponseBase, attachment: Attachment, etag: str) -> Ht
 
 
 class _Parts:
-    """A stretch of an open file, read in a thread, one part ahead of nobody."""
+    """A stretch of an open file, read in a thread when the client takes it."""
 
     def __init__(self, file: File[Any], span: range) -> None:
         self._file = file
         self._span = span
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        await asyncio.to_thread(self._file.seek, self._span.start)
-        left = len(self._span)
-        while left:
-            part = await asyncio.to_thread(self._file.read, min(left, PART_BYTES))
-            if not part:
-                return
-            left -= len(part)
-            yield part
+        try:
+            await asyncio.to_thread(self._file.seek, self._span.start)
+            left = len(self._span)
+            while left:
+                part = await asyncio.to_thread(self._file.read, min(left, PART_BYTES))
+                if not part:
+                    return
+                left -= len(part)
+                yield part
+        finally:  # a client that goes away closes this, but not always the response
+            self.close()
 
     def close(self) -> None:
-        """Called by the response, sent to its end or not."""
+        """Closes the file; called by the response too, sent to its end or not."""
         self._file.close()

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from conversation import attachment_views, attention_views, message_views, search_views, views
+from conversation.export_views import ExportConversation
 
 urlpatterns = [
     path("conversations/", views.ConversationList.as_view(), name="api-conversations"),
@@ -70,6 +71,11 @@ urlpatterns = [
         "conversations/<uuid:conversation_id>/delivered/",
         attention_views.Delivered.as_view(),
         name="api-delivered",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/export/",
+        ExportConversation.as_view(),
+        name="api-conversation-export",
     ),
     path("search/", search_views.SearchAll.as_view(), name="api-search"),
     path(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize("suite", ["test_search.py", "test_attachments.py", "test_commands.py"])
+@pytest.mark.parametrize(
+    "suite", ["test_search.py", "test_attachments.py", "test_commands.py", "test_export.py"]
+)
 def test_it_holds_on_postgresql(postgres: PostgresServer, suite: str) -> None:
     environment = clean_environment(
         DATABASE_URL=postgres.create(f"suite_{suite.removesuffix('.py')}")

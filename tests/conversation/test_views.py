@@ -281,6 +281,7 @@ def test_openapi_describes_every_address(ada: User) -> None:
         "{conversation_id}/messages/{message_id}/reactions/": ["post"],
         "{conversation_id}/messages/{message_id}/reactions/{emoji}/": ["delete"],
         "{conversation_id}/pins/": ["get"],
+        "{conversation_id}/export/": ["get"],
         "{conversation_id}/search/": ["get"],
         "{conversation_id}/messages/{message_id}/branches/": ["post"],
         "{conversation_id}/messages/{message_id}/regenerate/": ["post"],
