@@ -115,6 +115,14 @@ def test_a_reply_names_its_message(room: Conversation, ada: User, say: Say) -> N
     assert answer["reply_to"] == question["id"]
 
 
+def test_to_say_nothing_is_refused(room: Conversation, ada: User, ear: Ear) -> None:
+    with pytest.raises(PushError) as refused:
+        actions.send_message(room.id, ada.pk, SendMessage(body="", client_id="c1"))
+
+    assert refused.value.reason == "invalid_payload"
+    assert ear.on(room.id) == []
+
+
 def test_a_reply_to_a_message_of_another_conversation_is_refused(
     room: Conversation, ada: User, say: Say
 ) -> None:

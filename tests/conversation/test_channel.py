@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Enter = Callable[..., Awaitable[PhoenixClient]]
 
 pytestmark = pytest.mark.django_db(transaction=True)
+FIELDS = {"body", "client_id", "reply_to", "thread_id", "attachment_ids"}
 
 
 def message(body: str, client_id: str | None = None) -> dict[str, str]:
@@ -145,7 +146,7 @@ async def test_a_bad_command_is_answered_and_the_channel_lives(
         await client.call(topic, "send_message", {"body": 1})
 
     assert refused.value.reason == "invalid_payload"
-    assert set(refused.value.response["expected"]) == {"body", "client_id", "reply_to", "thread_id"}
+    assert set(refused.value.response["expected"]) == FIELDS
     assert (await client.call(topic, "send_message", message("hello")))["message"]["seq"] == 1
 
 
