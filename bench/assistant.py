@@ -109,17 +109,19 @@ async def stream_until_gone(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, parts: list[bytes]
 ) -> int:
     """50 tokens a second for as long as somebody listens; returns when nobody did any more, in monotonic ns."""
-    gone = asyncio.ensure_future(reader.read())
-    gone_at: list[int] = []
-    gone.add_done_callback(lambda _: gone_at.append(time.monotonic_ns()))
+
+    async def until_gone() -> int:
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        return time.monotonic_ns()
+
+    gone = asyncio.ensure_future(until_gone())
     writer.write(HEAD)
     for part in itertools.cycle(parts[1:9]):
         writer.write(part)
         if (await asyncio.wait({gone}, timeout=0.02))[0]:
             break
-    with contextlib.suppress(ConnectionError):
-        gone.result()
-    return gone_at[0]
+    return gone.result()
 
 
 async def stream(writer: asyncio.StreamWriter, parts: list[bytes], pace_us: int) -> None:
