@@ -58,6 +58,11 @@ class Delta(msgspec.Struct, array_like=True):
         return len(self.entries) + len(self.removed)
 
     @property
+    def cost(self) -> int:
+        """About how many bytes it takes on the wire."""
+        return sum(entry.cost for entry in self.entries.values()) + NUMBER_BYTES * len(self.removed)
+
+    @property
     def is_empty(self) -> bool:
         """True when nothing has happened."""
         return self.end == self.start

@@ -31,6 +31,10 @@ PART_BYTES = 256 * 1024
 """A transfer goes in parts of about so much: what is larger holds up what comes behind it, here and on the way."""
 
 
+TOLD_PARTS = 4
+"""News of more than so many parts is not told to everybody in one message: each asks for it, and gets it in parts."""
+
+
 class Outcome(NamedTuple):
     """What a call changed for readers, and what is to be sent."""
 
@@ -185,6 +189,8 @@ class Tracker:
         delta = self._state.flush()
         if delta is None and self._silent < self.periods.max_silent_periods:
             return ()
+        if delta is not None and delta.cost > TOLD_PARTS * self._part_bytes:
+            delta = None
         self._silent = 0
         self._number += 1
         return (Heartbeat(self.replica, self._number, self.clock(), delta),)

@@ -175,3 +175,14 @@ def test_a_transfer_in_parts_is_waited_for_while_parts_come_and_asked_for_again_
     b.on_message(later, parts[-1])
     assert len(cluster.seen("b")) == 30
     assert len(b._assembly) == 0
+
+
+def test_news_too_long_for_one_message_is_asked_for_and_comes_in_parts(cluster: Cluster) -> None:
+    for number in range(30):
+        cluster.track("a", f"person {number}")
+
+    cluster.run(PERIODS.broadcast_s + 2 * PERIODS.jitter_s)
+
+    assert cluster.heartbeats("a")[0].delta is None
+    assert {ask.sender.name for ask in cluster.requests()} == {"b", "c"}
+    assert len(cluster.seen("b")) == len(cluster.seen("c")) == 30
