@@ -12,16 +12,17 @@ from msgspec import Meta
 from commsite.realtime import tools
 from commsite.realtime.tools import Tool, ToolContext
 from conversation import queries
-from conversation.message_parts import shapes
 from conversation.message_shape import MessageShape
 from conversation.models import Member, topic_of
+from conversation.schema import SearchMessages
+from conversation.search import Found, search
 from presence.tracking import from_thread, tracking
 
 if TYPE_CHECKING:
     from presence.schema import TopicPresence
 
-EXCERPT_CHARS = 160
 MOST_FOUND = 20
+MOST_PAGES = 5
 MOST_PEOPLE = 100
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~!@])")
 _ATTENTION = {"active": "here", "idle": "here, idle", "away": "here, away"}
@@ -33,7 +34,9 @@ class SearchWords(msgspec.Struct):
     query: Annotated[
         str,
         Meta(
-            min_length=1, max_length=200, description='Words that all occur; "a phrase" in quotes.'
+            min_length=1,
+            max_length=200,
+            description='Words that all occur, the last may be a beginning; "a phrase" in quotes.',
         ),
     ]
     limit: Annotated[int, Meta(ge=1, le=MOST_FOUND, description="How many, at most.")] = 10
@@ -76,26 +79,28 @@ def register() -> None:
 def search_messages(context: ToolContext, words: SearchWords) -> str:
     """What was found, one line per message. The message that asks, and what only lists findings, is left out."""
     conversation_id = uuid.UUID(context.conversation_id)
-    found = [
-        message
-        for message in _found(conversation_id, context.user_id, words)
-        if not _is_echo(message, context)
-    ]
+    found = _found(context, conversation_id, words)
     if not found:
         return f"No message holds {_escaped(words.query)}."
-    lines = [_line(conversation_id, message, words.query) for message in found[: words.limit]]
+    lines = [_line(conversation_id, row) for row in found[: words.limit]]
     count = "1 message" if len(lines) == 1 else f"{len(lines)} messages"
     if len(found) > words.limit:
         count = f"The newest {count}"
     return "\n".join([f"{count} with {_escaped(words.query)}:", "", *lines])
 
 
-def _found(conversation_id: uuid.UUID, user_id: int, words: SearchWords) -> list[MessageShape]:
-    queries.membership(conversation_id, user_id)
-    rows = queries.on_selected_branches(conversation_id).filter(deleted_at=None)
-    for part in re.findall(r'"([^"]+)"|(\S+)', words.query):
-        rows = rows.filter(body__icontains="".join(part).strip('"'))
-    return shapes(list(rows.order_by("-seq")[: words.limit * 2 + 1]))
+def _found(context: ToolContext, conversation_id: uuid.UUID, words: SearchWords) -> list[Found]:
+    """One more than asked where there are more; pages that hold nothing but echoes are turned."""
+    found: list[Found] = []
+    before_seq: int | None = None
+    for _ in range(MOST_PAGES):
+        command = SearchMessages(query=words.query, before_seq=before_seq, limit=words.limit + 1)
+        page = search(conversation_id, context.user_id, command)
+        found += [row for row in page["results"] if not _is_echo(row["message"], context)]
+        if len(found) > words.limit or not page["has_more"]:
+            break
+        before_seq = page["results"][-1]["message"]["seq"]
+    return found
 
 
 def _is_echo(message: MessageShape, context: ToolContext) -> bool:
@@ -104,22 +109,13 @@ def _is_echo(message: MessageShape, context: ToolContext) -> bool:
     return message["id"] == context.request_id or is_listing
 
 
-def _line(conversation_id: uuid.UUID, message: MessageShape, query: str) -> str:
+def _line(conversation_id: uuid.UUID, found: Found) -> str:
+    message = found["message"]
     address = reverse("conversation", args=[conversation_id])
     when = message["created_at"][:16].replace("T", " ")
     author = _escaped(message["author"]["username"])
     link = f"[{author}, {when}]({address}#message-{message['seq']})"
-    return f"- {link}: {_escaped(excerpt(message['body'], query))}"
-
-
-def excerpt(body: str, query: str) -> str:
-    """One line of the body, around the first of the words."""
-    text = " ".join(body.split())
-    words = [re.escape(word) for word in re.findall(r"\w+", query)]
-    found = re.search("|".join(words), text, re.IGNORECASE) if words else None
-    start = max(0, (found.start() if found else 0) - EXCERPT_CHARS // 3)
-    cut = text[start : start + EXCERPT_CHARS].strip()
-    return f"{'…' if start else ''}{cut}{'…' if start + EXCERPT_CHARS < len(text) else ''}"
+    return f"- {link}: {_escaped(' '.join(found['snippet']['text'].split()))}"
 
 
 # --- Who is there --------------------------------------------------------------------------------

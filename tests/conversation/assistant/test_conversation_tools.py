@@ -11,10 +11,10 @@ from commsite.realtime import tools
 from commsite.realtime.errors import PushError
 from commsite.realtime.tools import ToolContext
 from conversation import message_actions
+from conversation.assistant import conversation_tools
 from conversation.assistant.conversation_tools import (
     Nothing,
     SearchWords,
-    excerpt,
     list_people,
     search_messages,
 )
@@ -113,27 +113,17 @@ def test_what_people_wrote_cannot_become_markup(room: Conversation, ada: User, s
     assert line.endswith("lunch \\[here\\](javascript:x) \\<b\\>now\\</b\\> \\`code\\` \\@grace")
 
 
-@pytest.mark.parametrize(
-    ("body", "query", "expected"),
-    [
-        ("short", "short", "short"),
-        ("two\nlines  here", "lines", "two lines here"),
-        ("x" * 200, "y", "x" * 160 + "…"),
-        ("a " * 100 + "needle" + " b" * 100, "needle", None),
-    ],
-    ids=["short", "lines", "long", "middle"],
-)
-def test_an_excerpt_is_one_line_around_the_words(
-    body: str, query: str, expected: str | None
+def test_findings_of_the_assistant_do_not_hide_what_people_said(
+    room: Conversation, ada: User, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cut = excerpt(body, query)
+    say(ada, "lunch at noon")
+    echoes = {say(ada, f"lunch {number}")["id"] for number in range(8)}
+    monkeypatch.setattr(
+        conversation_tools, "_is_echo", lambda message, context: message["id"] in echoes
+    )
 
-    if expected is None:
-        assert "needle" in cut
-        assert cut[0] == cut[-1] == "…"
-        assert len(cut) <= 162
-    else:
-        assert cut == expected
+    (line,) = found(room, ada, "lunch", limit=2)
+    assert "noon" in line
 
 
 # ---- Who is there ----------------------------------------------------------------------------------
