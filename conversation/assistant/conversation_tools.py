@@ -25,6 +25,8 @@ MOST_FOUND = 20
 MOST_PAGES = 5
 MOST_PEOPLE = 100
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~!@])")
+_LISTING = re.compile(r"(?:The newest )?\d+ messages? with |No message holds ")
+"""How the result of a search begins: with a model too, `/search` is answered by it alone."""
 _ATTENTION = {"active": "here", "idle": "here, idle", "away": "here, away"}
 
 
@@ -105,8 +107,9 @@ def _found(context: ToolContext, conversation_id: uuid.UUID, words: SearchWords)
 
 def _is_echo(message: MessageShape, context: ToolContext) -> bool:
     run = message["run"]
-    is_listing = run is not None and run["backend"] == "workspace"
-    return message["id"] == context.request_id or is_listing
+    is_by_rules = run is not None and run["backend"] == "workspace"
+    is_listing = message["role"] == "assistant" and _LISTING.match(message["body"]) is not None
+    return message["id"] == context.request_id or is_by_rules or is_listing
 
 
 def _line(conversation_id: uuid.UUID, found: Found) -> str:

@@ -129,6 +129,20 @@ async def test_the_assistant_does_not_find_its_own_findings(
     assert "1 message with noon:" in body
 
 
+async def test_nor_does_it_with_a_model(
+    enter: Enter, ada: User, grace: User, say: Say, use: Callable[[ModelServer], None]
+) -> None:
+    await in_thread(say, grace, "lunch at noon")
+    async with ModelServer(says(content("…"), finish())) as server:
+        use(server)
+        asker = await enter(ada)
+        await asker.completed(await ask(asker, "/search noon"))
+        body = (await asker.completed(await ask(asker, "/search lunch")))["body"]
+
+    assert "1 message with lunch:" in body
+    assert server.exchanges == []
+
+
 async def test_a_joiner_is_told_who_answers_and_which_commands_there_are(
     enter: Enter, ada: User, use: Callable[[ModelServer], None]
 ) -> None:
