@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import tempfile
 import time
@@ -17,6 +18,8 @@ from tests.support.redis import RedisServer
 from tests.support.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench.presence import Effort
     from bench.servers import Server
 
@@ -66,6 +69,7 @@ async def converge(effort: Effort) -> Convergence:
     """Split one node after the other from Redis (by reset, by black hole) and heal; return what was seen."""
     found = Convergence()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_all_cores())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="commsite-bench-"))
         redis = stack.enter_context(RedisServer(Path(folder)))
         wires = [stack.enter_context(TcpProxy(redis.port)) for _ in range(NODES)]
@@ -79,6 +83,17 @@ async def converge(effort: Effort) -> Convergence:
         for node in nodes:
             node.link.close()
     return found
+
+
+@contextlib.contextmanager
+def _all_cores() -> Iterator[None]:
+    """Three servers, a Redis and the load share what there is, whatever this process was bound to."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 async def _node(fleet: Fleet, wire: TcpProxy) -> Node:
