@@ -163,7 +163,13 @@ class Tracker:
         """We heard nothing for a while: asks each peer for what it has done since, without waiting for its clock."""
         self.hasten(now)
         known = self._known()
-        asked = [peer for peer in self._peers if peer.replica in known and peer.leaves_at is None]
+        asked = [
+            peer
+            for peer in self._peers
+            if peer.replica in known
+            and peer.leaves_at is None
+            and now - peer.asked_at >= self.periods.retry_s
+        ]
         for peer in asked:
             peer.asked_at = now
         return tuple(
