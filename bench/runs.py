@@ -71,7 +71,7 @@ class Model:
         gone.add_done_callback(lambda _: self.gone.put_nowait(time.monotonic_ns()))
         writer.write(HEAD)
         due, number = time.monotonic(), 0
-        while not gone.done():
+        while not (gone.done() or writer.is_closing()):
             choice = {"index": 0, "delta": {"content": WORDS[number % len(WORDS)]}}
             event = b"data: %b\n\n" % json.dumps({"choices": [choice]}).encode()
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))

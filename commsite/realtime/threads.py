@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from commsite.realtime import telemetry
 from commsite.realtime.errors import PushError
@@ -49,8 +50,6 @@ class DatabaseThreads:
 
     @staticmethod
     def _guarded(call: Callable[[], R]) -> R:
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
         try:
             return call()
         except OperationalError as error:  # locked, gone, out of connections: nothing was written
@@ -63,11 +62,11 @@ class DatabaseThreads:
                     _give_back(connection)
 
 
-def _give_back(connection: object) -> None:
-    if getattr(connection, "vendor", "") == "sqlite":
-        connection.close_if_unusable_or_obsolete()  # type: ignore[attr-defined]
-    else:
-        connection.close()  # type: ignore[attr-defined]
+def _give_back(connection: BaseDatabaseWrapper) -> None:
+    # Opening SQLite costs many queries: its connection stays, whatever CONN_MAX_AGE says for requests, which have
+    # threads of their own. After an error nobody asks what it still is.
+    if connection.vendor != "sqlite" or connection.errors_occurred:
+        connection.close()
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import pytest
+from django.db import DatabaseError, connection
 
 from commsite.realtime.threads import DatabaseThreads, in_thread
 
@@ -36,3 +37,33 @@ async def test_no_more_calls_run_than_there_are_threads_and_the_waiting_are_coun
     gate.set()
     await asyncio.gather(*calls)
     assert (len(running), threads.waiting, threads.in_flight) == (5, 0, 0)
+
+
+def _close() -> None:
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_thread_keeps_its_connection_to_sqlite_and_gives_back_any_other() -> None:
+    def opened() -> object:
+        connection.ensure_connection()
+        return connection.connection
+
+    threads = DatabaseThreads(1)
+    first, second = await threads.run(opened), await threads.run(opened)
+
+    left = await threads.run(lambda: connection.connection)
+    assert (first is second) == (left is first) == (connection.vendor == "sqlite")
+    await threads.run(_close)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_after_an_error_a_connection_is_not_used_again() -> None:
+    def fail() -> None:
+        with pytest.raises(DatabaseError):
+            connection.cursor().execute("SELECT what FROM nowhere")
+
+    threads = DatabaseThreads(1)
+    await threads.run(fail)
+
+    assert await threads.run(lambda: connection.connection) is None
