@@ -11,6 +11,7 @@ who sends it.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -23,6 +24,8 @@ Application = Callable[..., Awaitable[None]]
 AT_ONCE = 32
 WAITING = 512
 RETRY_AFTER_MS = 2000
+LINGER_S = 5.0
+LINGER_BYTES = 67_108_864
 
 
 class Allowance(NamedTuple):
@@ -64,7 +67,7 @@ class Intake:
             await self.app(scope, request.receive, request.send)
         except _RefusedRequest as refused:
             count("requests_refused_total", reason=refused.error.reason)
-            await _answer(send, refused.error)
+            await request.refuse(refused.error)
         finally:
             request.release()
 
@@ -123,9 +126,9 @@ class _Request:
         if message["type"] != "http.request" or self._has_body:
             return message
         self._bytes += len(message.get("body", b""))
+        self._has_body = not message.get("more_body")
         self._check(self._bytes)
-        if not message.get("more_body"):
-            self._has_body = True
+        if self._has_body:
             await self._intake.enter()
             self._holds_slot = True
         return message
@@ -133,6 +136,20 @@ class _Request:
     async def send(self, message: dict[str, Any]) -> None:
         self.release()
         await self._send(message)
+
+    async def refuse(self, error: PushError) -> None:
+        """Answers with the error.
+
+        A connection that is closed while its client still sends is reset, and the client never sees why: for a while
+        what comes is thrown away.
+        """
+        for message in _answer(error):
+            await self.send(message)
+        if not self._has_body:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_S):
+                    await _throw_away(self._receive)
+        await self._send({"type": "http.response.body", "body": b""})
 
     def release(self) -> None:
         if self._is_upload:
@@ -150,11 +167,25 @@ def _declared_bytes(scope: dict[str, Any]) -> int:
     return 0
 
 
-async def _answer(send: Any, error: PushError) -> None:
+def _answer(error: PushError) -> tuple[dict[str, Any], dict[str, Any]]:
     """The error in JSON; the connection ends with it, for what is left of the body nobody wants."""
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    body = json.dumps(error.as_response()).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     if error.retry_after_ms is not None:
         headers.append((b"retry-after", str(-(-error.retry_after_ms // 1000)).encode()))
     status = REASONS[error.reason].http_status
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(error.as_response()).encode()})
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    return start, {"type": "http.response.body", "body": body, "more_body": True}
+
+
+async def _throw_away(receive: Any) -> None:
+    left = LINGER_BYTES
+    while left > 0:
+        message = await receive()
+        if not message.get("more_body"):
+            return
+        left -= len(message["body"])

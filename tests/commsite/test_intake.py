@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from commsite import intake as intake_module
 from commsite.intake import Allowance, Intake
 from tests.support.socket_client import settle
 
@@ -34,6 +35,8 @@ class Request:
         await self.may_end.wait()
 
     async def receive(self) -> dict[str, Any]:
+        if not self.parts:
+            raise AssertionError("the body has come, and the client stays")
         body = self.parts.pop(0)
         return {"type": "http.request", "body": body, "more_body": bool(self.parts)}
 
@@ -59,10 +62,11 @@ async def test_a_body_ends_at_its_limit_before_the_application_sees_it_all(
     request = Request(b"12345", b"678901", b"more")
     await begin(Intake(dispatch), request)
     assert not request.is_served
-    assert request.parts == [b"more"]
-    start, body = request.sent
+    assert request.parts == [], "what a client still sends is taken, or it would not see the answer"
+    start, body, _ = request.sent
     assert start["status"] == 413
     assert (b"connection", b"close") in start["headers"]
+    assert (b"content-length", str(len(body["body"])).encode()) in start["headers"]
     assert json.loads(body["body"])["reason"] == "too_large"
 
 
@@ -109,7 +113,7 @@ async def test_a_queue_that_is_too_long_is_told_when_to_come_back() -> None:
     requests = [Request() for _ in range(3)]
     tasks = [begin(intake, request) for request in requests]
     await tasks[2]
-    start, body = requests[2].sent
+    start, body, _ = requests[2].sent
     assert start["status"] == 503
     assert (b"retry-after", b"2") in start["headers"]
     assert json.loads(body["body"])["reason"] == "overloaded"
@@ -139,7 +143,8 @@ def uploads(scope: dict[str, Any]) -> Allowance | None:
 
 
 def refusal(request: Request) -> tuple[int, str]:
-    start, body = request.sent
+    start, body, end = request.sent
+    assert (body["more_body"], end) == (True, {"type": "http.response.body", "body": b""})
     return start["status"], json.loads(body["body"])["reason"]
 
 
@@ -150,7 +155,7 @@ async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read() -
     await begin(Intake(dispatch, allowance=uploads), request, path="/uploads", headers=headers)
 
     assert refusal(request) == (413, "too_large")
-    assert request.parts == [b"x" * 10]
+    assert not request.is_served
 
 
 async def test_only_the_address_with_an_allowance_takes_more(
@@ -197,3 +202,16 @@ async def test_the_server_is_told_how_long_an_upload_may_take() -> None:
     await begin(Intake(app, allowance=uploads), request, path="/uploads")
 
     assert seen["commsite.body_s"] == 900.0
+
+
+async def test_whoever_goes_on_sending_is_not_listened_to_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake_module, "LINGER_BYTES", 50)
+    request = Request(*[b"x" * 10] * 100)
+    headers = [(b"content-length", b"1000")]
+
+    await begin(Intake(dispatch, allowance=uploads), request, path="/uploads", headers=headers)
+
+    assert refusal(request) == (413, "too_large")
+    assert len(request.parts) == 95
