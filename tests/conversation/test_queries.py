@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     Say = Callable[[User, str], MessageShape]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(90)]
 
 # Between messages lie the seqs of other facts.
-GAPS = st.lists(st.integers(1, 3), max_size=40)
+GAPS = st.lists(st.integers(1, 3), max_size=24)
 LIMITS = st.integers(1, 12)
 
 
