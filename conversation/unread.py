@@ -18,6 +18,8 @@ from conversation.models import Member, Mention, Message, ReadMark
 
 MOST = 100
 """Nobody counts further: a person who was away for a year costs no more than one who was away for a day."""
+FAR_BACK = 5_000
+"""Nor further back than so many facts, however few of them count."""
 
 
 class Reader(NamedTuple):
@@ -34,8 +36,9 @@ class _Count(Subquery):
     output_field = IntegerField()
 
 
-def _count(rows: "QuerySet[Message] | QuerySet[Mention]") -> _Count:
-    return _Count(rows.order_by().values("pk")[:MOST])
+def _count(rows: "QuerySet[Message] | QuerySet[Mention]", order: str) -> _Count:
+    # The order is that of the index: PostgreSQL then reads from the mark on, and stops at MOST.
+    return _Count(rows.order_by(order).values("pk")[:MOST])
 
 
 def unread(
@@ -75,10 +78,11 @@ def _main(members: "QuerySet[Member]") -> dict[Reader, _Main]:
         **{f"message__{name}": value for name, value in after.items()},
     )
     rows = members.annotate(
-        mark=Coalesce(Subquery(mark), 0), floor=Greatest(F("mark"), F("joined_seq"))
+        mark=Coalesce(Subquery(mark), 0),
+        floor=Greatest(F("mark"), F("joined_seq"), F("conversation__last_seq") - FAR_BACK),
     ).annotate(
-        unread=_count(messages.exclude(author_id=OuterRef("user_id"))),
-        mentions=_count(named.exclude(message__author_id=OuterRef("user_id"))),
+        unread=_count(messages.exclude(author_id=OuterRef("user_id")), "seq"),
+        mentions=_count(named.exclude(message__author_id=OuterRef("user_id")), "message__seq"),
     )
     found = rows.values_list("conversation_id", "user_id", "mark", "unread", "mentions")
     return {Reader(*row[:2]): _Main(*row) for row in found}
@@ -98,7 +102,7 @@ def _threads(marks: "QuerySet[ReadMark]") -> dict[Reader, list[ThreadUnread]]:
         marks.exclude(thread=None)
         .annotate(floor=Greatest(F("read_seq"), F("followed_from")))
         .filter(Exists(messages))
-        .annotate(unread=_count(messages), mentions=_count(named))
+        .annotate(unread=_count(messages, "seq"), mentions=_count(named, "message__seq"))
         .order_by("thread_id")
     )
     fields = ("conversation_id", "user_id", "thread_id", "unread", "mentions", "read_seq")

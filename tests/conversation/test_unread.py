@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from conversation import unread as counting
 from conversation.models import Conversation, Member, Mention, Message, ReadMark
 from conversation.unread import MOST, Reader, unread
 
@@ -126,6 +127,20 @@ def test_counting_stops_where_people_stop_reading_numbers(ada: User, grace: User
         room.say(grace, ada)
 
     assert room.of(ada) == (MOST, MOST)
+
+
+def test_what_is_very_far_back_is_not_counted_any_more(
+    ada: User, grace: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "FAR_BACK", 4)
+    room = Room(ada, grace)
+    for _ in range(3):
+        room.say(grace, ada)
+    for _ in range(3):
+        room.say(ada)
+    Conversation.objects.filter(pk=room.conversation.pk).update(last_seq=6)
+
+    assert room.of(ada) == (1, 1)
 
 
 def test_strangers_have_nothing_unread(ada: User, linus: User) -> None:
