@@ -97,7 +97,7 @@ def test_the_newest_messages_are_there_without_a_script_and_as_data(ada, room, p
     ]
     assert (start["seq"], start["has_more"]) == (60, True)
     shown = re.findall(
-        r'<div class="message-body" dir="auto">(.*?)</div>', response.content.decode()
+        r'<div class="message-body" dir="auto"><p>(.*?)</p>', response.content.decode()
     )
     assert shown == [f"line {n}" for n in range(10, 60)]
 
