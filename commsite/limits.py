@@ -69,7 +69,7 @@ LIMITS: Final[dict[str, int | float]] = {
     "MESSAGES_PER_S": 5.0,  # this and what follows: of one person, in one process
     "MESSAGE_BURST": 10,
     "MESSAGES_PER_MIN": 60,
-    "MESSAGE_CHANGES_PER_S": 5.0,  # edits, deletes, reactions, pins
+    "MESSAGE_CHANGES_PER_S": 5.0,  # edits, deletes, reactions, pins, changes of a conversation and its members
     "HISTORY_PER_S": 10.0,  # pages of history, searches
     "TYPING_PER_S": 1.0,
     "READ_MARKS_PER_S": 2.0,

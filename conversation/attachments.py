@@ -52,7 +52,9 @@ def receive(
     attachment = _described(conversation_id, user_id, upload)
     with transaction.atomic():
         # The member's row is the lock: two uploads at once cannot both take the last place.
-        Member.objects.select_for_update().get(conversation_id=conversation_id, user_id=user_id)
+        me = Member.objects.filter(conversation_id=conversation_id, user_id=user_id)
+        if me.select_for_update().first() is None:  # was removed while the file was read
+            raise PushError("not_found", queries.NO_SUCH_CONVERSATION)
         _check_quota(user_id, attachment.size)
         attachment.save(force_insert=True)
     storage = attachment.file.storage

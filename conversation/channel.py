@@ -17,6 +17,7 @@ from conversation import actions, queries
 from conversation.assistant.channel import AssistantEvents
 from conversation.attention_channel import AttentionEvents
 from conversation.message_channel import MessageEvents
+from conversation.rates import spend
 from conversation.schema import (
     AddMember,
     RemoveMember,
@@ -60,16 +61,19 @@ class ConversationChannel(
     @handles("rename_conversation", RenameConversation)
     async def on_rename_conversation(self, command: RenameConversation) -> Mapping[str, Any]:
         """{"conversation": {"id", "title"}}."""
+        spend("change", self.identity.user_id)
         return {"conversation": await self.as_member(actions.rename_conversation, command)}
 
     @handles("set_assistant", SetAssistant)
     async def on_set_assistant(self, command: SetAssistant) -> Mapping[str, Any]:
         """{"conversation": {"id", "title", "assistant"}}."""
+        spend("change", self.identity.user_id)
         return {"conversation": await self.as_member(actions.set_assistant, command)}
 
     @handles("add_member", AddMember)
     async def on_add_member(self, command: AddMember) -> Mapping[str, Any]:
         """{"member": {"id", "username", "role"}}."""
+        spend("change", self.identity.user_id)
         added = await self.as_member(actions.add_member, command)
         return {"member": added.member}
 
@@ -77,6 +81,7 @@ class ConversationChannel(
     async def on_remove_member(self, command: RemoveMember) -> None:
         """Takes a member out; with one's own id it is the last thing done on this topic."""
         if command.user_id != self.identity.user_id:
+            spend("change", self.identity.user_id)
             await self.as_member(actions.remove_member, command)
             return
         self._is_leaving = True

@@ -300,13 +300,16 @@ def tell_message(message: Message) -> MessageShape:
     return shape
 
 
-def complete_message(conversation: Conversation, message: Message, body: str) -> MessageShape:
+def complete_message(
+    conversation: Conversation, message: Message, body: str, html: str | None = None
+) -> MessageShape:
     """Gives an answer its final text once its run has ended, and tells the members.
 
-    The conversation is locked. A message that was deleted meanwhile stays as it is.
+    The conversation is locked; `html` is the text rendered, if it was before that. A message that was
+    deleted meanwhile stays as it is.
     """
     if message.deleted_at is None:
-        message.body, message.html = body, render(body)
+        message.body, message.html = body, render(body) if html is None else html
         message.save(update_fields=["body", "html"])
     shape = shape_of(message)
     record(

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from commsite.realtime.schema import parse
 from commsite.rest import CursorPage
 from conversation import actions, queries
+from conversation.rates import spend
 from conversation.rest import (
     CURSOR,
     REFUSED_READ,
@@ -88,6 +89,7 @@ class ConversationDetail(ConversationView):
     )
     def patch(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Rename a conversation that I own, or say when its assistant answers of itself."""
+        spend("change", me(request))
         changed = parse(ChangeConversation, request.data)
         actions.change_conversation(conversation_id, me(request), changed)
         return Response(queries.my_conversation(conversation_id, me(request)))
@@ -116,6 +118,7 @@ class MemberList(ConversationView):
     )
     def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
         """Let a user into a conversation that I own; 200 when they were in already."""
+        spend("change", me(request))
         command = parse(AddMember, request.data)
         added = actions.add_member(conversation_id, me(request), command)
         return Response({"member": added.member}, status=201 if added.is_new else 200)
@@ -129,6 +132,7 @@ class MemberDetail(ConversationView):
     )
     def delete(self, request: Request, conversation_id: uuid.UUID, user_id: int) -> Response:
         """Take a member out of a conversation that I own, or leave it with my own id."""
+        spend("change", me(request))
         command = parse(RemoveMember, {"user_id": user_id})
         actions.remove_member(conversation_id, me(request), command)
         return Response(status=204)

@@ -25,7 +25,8 @@ from conversation.schema import person_shape
 def regenerate(conversation_id: uuid.UUID, user_id: int, command: Regenerate) -> Started:
     """Has the question of an answer answered once more, as a new alternative to it.
 
-    Raises PushError: "not_found", "invalid_payload" for what is no answer, "run_active".
+    Raises PushError: "not_found", "invalid_payload" for what is no answer, "conflict" when the
+    question was deleted, "run_active".
     """
 
     def start(conversation: Conversation) -> Run:
@@ -35,6 +36,7 @@ def regenerate(conversation_id: uuid.UUID, user_id: int, command: Regenerate) ->
         )
         if request is None or answer.role != Message.Role.ASSISTANT:
             raise PushError("invalid_payload", "message_id names no answer to a message.")
+        _check_is_there(request)
         asked = Asked(request, user_id, command.client_id, command.queue)
         return _alternative(conversation, answer, asked)
 
@@ -44,8 +46,8 @@ def regenerate(conversation_id: uuid.UUID, user_id: int, command: Regenerate) ->
 def continue_run(conversation_id: uuid.UUID, user_id: int, command: ContinueRun) -> Started:
     """Lets an answer go on: an alternative that begins with the text that was kept.
 
-    Raises PushError: "not_found", "conflict" while it runs, when it came to its end, or when it was
-    deleted, "run_active".
+    Raises PushError: "not_found", "conflict" while it runs, when it came to its end, or when it or
+    its question was deleted, "run_active".
     """
 
     def start(conversation: Conversation) -> Run:
@@ -53,6 +55,7 @@ def continue_run(conversation_id: uuid.UUID, user_id: int, command: ContinueRun)
         answer, request = run.message, run.request
         if run.status in (*ACTIVE, Run.Status.FINISHED) or answer.deleted_at or request is None:
             raise PushError("conflict", "This answer cannot go on.", status=run.status)
+        _check_is_there(request)
         asked = Asked(request, user_id, command.client_id, command.queue, continues=run)
         return _alternative(conversation, answer, asked)
 
@@ -62,7 +65,8 @@ def continue_run(conversation_id: uuid.UUID, user_id: int, command: ContinueRun)
 def branch_message(conversation_id: uuid.UUID, user_id: int, command: BranchMessage) -> Started:
     """Asks otherwise: a new alternative to a message of one's own, and a run that answers it.
 
-    Raises PushError: "not_found", "forbidden" for messages of others, "run_active".
+    Raises PushError: "not_found", "forbidden" for messages of others, "conflict" for a `client_id`
+    under which something else was sent, "run_active".
     """
     said = read_body(conversation_id, command.body)
 
@@ -70,6 +74,8 @@ def branch_message(conversation_id: uuid.UUID, user_id: int, command: BranchMess
         message = queries.find(conversation_id, command.message_id)
         if message.author_id != user_id:
             raise PushError("forbidden", "Only its author may ask otherwise.")
+        if queries.sent_before(conversation_id, user_id, command.client_id) is not None:
+            raise PushError("conflict", "Another message was sent under this client_id.")
         first = _first(message)
         new = place_message(
             conversation,
@@ -131,6 +137,11 @@ def _alternative(conversation: Conversation, answer: Message, asked: Asked) -> R
     me = queries.membership(conversation.id, asked.user_id)
     _tell_selected(conversation, first, by=person_shape(me))
     return run
+
+
+def _check_is_there(request: Message) -> None:
+    if request.deleted_at is not None:
+        raise PushError("conflict", "The question was deleted.")
 
 
 def _first(message: Message) -> Message:

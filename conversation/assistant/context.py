@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db.models import Q
 
+from commsite.realtime.errors import PushError
 from conversation import queries
 from conversation.assistant import shapes
-from conversation.assistant.job import Backend, Job, ToolCall, Turn, Verdict
+from conversation.assistant.job import Backend, BackendError, Job, ToolCall, Turn, Verdict
 from conversation.assistant.models import Run
 from conversation.assistant.transcript import Transcript
 from conversation.models import Message
@@ -61,8 +62,13 @@ class Opening(NamedTuple):
 
 
 def open_run(run_id: uuid.UUID, backend: Backend) -> Opening:
-    """Reads what the run needs, and says in its row who answers."""
+    """Reads what the run needs, and says in its row who answers.
+
+    Raises BackendError("withdrawn") for a run that nobody wants any more: its question was deleted
+    while it waited, or whoever asked is no longer a member.
+    """
     run = shapes.runs().select_related("request", "message").get(pk=run_id)
+    _check_is_wanted(run)
     turns = turns_of(run)
     run.backend, run.model = backend.kind, backend.model
     if backend.kind == "openai":  # until its server says better
@@ -70,6 +76,15 @@ def open_run(run_id: uuid.UUID, backend: Backend) -> Opening:
         run.usage = {"input_tokens": -(-asked // 4), "output_tokens": 0, "is_estimated": True}
     run.save(update_fields=["backend", "model", "usage"])
     return Opening(run, Transcript(run.text, run.parts, run.seq), turns)
+
+
+def _check_is_wanted(run: Run) -> None:
+    if run.request is None or run.request.deleted_at is not None:
+        raise BackendError("withdrawn", "The question was deleted before it was answered.")
+    try:
+        queries.sender(run.conversation_id, run.started_by_id)
+    except PushError:
+        raise BackendError("withdrawn", "Whoever asked this has left the conversation.") from None
 
 
 def turns_of(run: Run) -> list[Turn]:

@@ -114,6 +114,8 @@ class Engine:
             if claim.run_id not in self._claims:
                 raise  # ended by someone else
             outcome = INTERRUPTED
+        except BackendError as error:  # it never began
+            outcome = Outcome("error", error.code, error.message)
         except Exception:
             logger.exception("run %s failed", claim.run_id)
             outcome = LOST

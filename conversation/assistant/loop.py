@@ -5,6 +5,7 @@ No failure of a tool costs more than its call.
 
 import asyncio
 import logging
+import re
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from conversation.assistant.patience import Deadline, Patience
 logger = logging.getLogger(__name__)
 
 OUR_FAULT = "The tool failed by our fault; it was logged. Do not call it again in the same way."
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 SHORTENED = "\n\n… shortened: this is the beginning of {chars} characters."
 
 
@@ -39,9 +41,12 @@ class ToolLoop:
         self._ids: set[str] = set()
 
     def call(self, asked: Asked) -> ToolCall:
-        """The call with an id that no other call of this run has. What is no JSON object counts as no arguments."""
+        """The call with an id that no other call of this run has, and that can be stored and stand in an address.
+
+        What is no JSON object counts as no arguments.
+        """
         call_id = asked.id
-        if not call_id or call_id in self._ids:
+        if not _ID.fullmatch(call_id) or call_id in self._ids:
             call_id = (
                 f"call{len(self._ids) + 1:05d}"  # nine letters and digits: some servers insist
             )

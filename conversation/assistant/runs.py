@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -24,9 +24,13 @@ from conversation.assistant.models import Approval, Run, RunEvent
 from conversation.assistant.store import Claim
 from conversation.assistant.transcript import Transcript
 from conversation.facts import lock
+from conversation.markdown import render
 from conversation.message_actions import complete_message
 from conversation.message_shape import Person
 from conversation.models import Conversation, Message
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 RUN_ENDED_CONTROL = "assistant_run_ended"
 """Control message {run_id}: the process that runs it stops at once."""
@@ -88,9 +92,11 @@ def claimed(node: str) -> dict[str, Any]:
 
 
 def claim_queued(node: str) -> list[Claim]:
-    """Claims the queued runs that may begin: the oldest of each conversation without a running one."""
-    busy = Run.objects.filter(conversation=OuterRef("conversation"), status=Run.Status.RUNNING)
-    waiting = Run.objects.filter(~Exists(busy), status=Run.Status.QUEUED).order_by("id")
+    """Claims the queued runs that may begin: the oldest of each conversation without a running one.
+
+    Those whose people have enough that runs stand in nobody's way, however many they are.
+    """
+    waiting = _claimable().order_by("id")
     claims: dict[uuid.UUID, Claim] = {}
     for run in waiting[:MOST_CLAIMED]:
         if run.conversation_id not in claims and may_run(run.started_by_id):
@@ -98,6 +104,17 @@ def claim_queued(node: str) -> list[Claim]:
             if claim is not None:
                 claims[run.conversation_id] = claim
     return list(claims.values())
+
+
+def _claimable() -> "QuerySet[Run]":
+    running = Run.objects.filter(status=Run.Status.RUNNING)
+    busy = running.filter(conversation=OuterRef("conversation"))
+    waiting = Run.objects.filter(~Exists(busy), status=Run.Status.QUEUED)
+    if settings.REALTIME["BENCH"]:
+        return waiting
+    most = int(settings.REALTIME["ASSISTANT_RUNS_PER_USER"])
+    enough = running.filter(started_by=OuterRef("started_by"))[most - 1 : most]
+    return waiting.exclude(Exists(enough))
 
 
 def may_run(user_id: int) -> bool:
@@ -126,12 +143,13 @@ def end(claim: Claim, outcome: Outcome, said: Transcript | None) -> bool:
 
     `said` is everything that was stored; None: it is read.
     """
+    html = None if said is None else render(said.text)  # takes time, and holds nobody up here
     with transaction.atomic():
         conversation = lock(claim.conversation_id)
         run = find_for_update(claim.run_id)
         if run is None or run.status != Run.Status.RUNNING or run.lease != claim.lease:
             return False
-        finish(conversation, run, outcome, said)
+        finish(conversation, run, outcome, said, html)
     return True
 
 
@@ -171,9 +189,16 @@ def find_for_update(run_id: uuid.UUID) -> Run | None:
 
 
 def finish(
-    conversation: Conversation, run: Run, outcome: Outcome, said: Transcript | None = None
+    conversation: Conversation,
+    run: Run,
+    outcome: Outcome,
+    said: Transcript | None = None,
+    html: str | None = None,
 ) -> None:
-    """Ends an active run: conversation and run are held. Its text becomes its message's body."""
+    """Ends an active run: conversation and run are held. Its text becomes its message's body.
+
+    `html` is what `said` was rendered to, if it was already.
+    """
     if said is None:
         events = RunEvent.objects.filter(run=run)
         said = shapes.transcript_of(run, shapes.stored_events(events).get(run.id, ()))
@@ -187,7 +212,7 @@ def finish(
     claim = Claim(run.id, run.conversation_id, run.lease or uuid.UUID(int=0))
     transaction.on_commit(partial(store.tell, claim, last))
     message = Message.objects.select_related("author", "thread").get(pk=run.message_id)
-    complete_message(conversation, message, said.text)
+    complete_message(conversation, message, said.text, html)
     telemetry.count("assistant_runs_total", outcome=outcome.status)
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from commsite.realtime.errors import PushError
 from conversation import actions, attachments
-from conversation.models import Attachment, Conversation, Message
+from conversation.models import Attachment, Conversation, Member, Message
 from conversation.schema import NameMessage, SendMessage
 
 if TYPE_CHECKING:
@@ -129,6 +129,21 @@ def test_two_uploads_at_once_do_not_both_take_the_last_place(
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(one, range(8))) == 1
     assert len(stored(media)) == Attachment.objects.count() == 1
+
+
+def test_whoever_is_removed_while_a_file_is_read_has_not_uploaded_it(
+    room: Conversation, ada: User, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(now: object) -> None:
+        Member.objects.filter(conversation=room, user=ada).delete()
+
+    monkeypatch.setattr(attachments, "purge", meanwhile)
+
+    with pytest.raises(PushError) as refused:
+        upload(room, ada)
+
+    assert refused.value.reason == "not_found"
+    assert stored(media) == []
 
 
 def test_a_storage_that_fails_leaves_no_row(room: Conversation, ada: User, media: Path) -> None:

@@ -161,3 +161,19 @@ async def test_messages_are_found_over_the_socket(
     assert page["has_more"] is False
     assert [found["message"] for found in page["results"]] == [said]
     assert page["results"][0]["snippet"] == {"text": "green tea", "highlights": [[6, 9]]}
+
+
+async def test_changes_of_the_conversation_draw_on_the_same_rate(
+    enter: Enter, topic: str, ada: User, grace: User
+) -> None:
+    client = await enter(ada)
+    for n in range(2):
+        await client.call(topic, "rename_conversation", {"title": f"Compilers {n}"})
+    await client.call(topic, "set_assistant", {"assistant": "off"})
+    await client.call(topic, "add_member", {"username": "grace"})
+    await client.call(topic, "remove_member", {"user_id": grace.pk})
+
+    with pytest.raises(ErrorReply) as refused:
+        await client.call(topic, "rename_conversation", {"title": "Once too often"})
+
+    assert refused.value.reason == "rate_limited"

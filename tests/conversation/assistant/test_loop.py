@@ -346,6 +346,13 @@ async def test_ids_that_are_missing_or_repeated_are_made_unique() -> None:
     assert given == ids
 
 
+@pytest.mark.parametrize("odd", ["a" * 201, "a/b", "\u00e9", "a b"])
+async def test_ids_that_cannot_be_kept_or_named_are_replaced(odd: str) -> None:
+    loop = ToolLoop(job(), Patience(), Deadline(600))
+
+    assert loop.call(Asked(id=odd, name="look")).id == "call00001"
+
+
 async def test_after_the_last_round_the_model_must_answer() -> None:
     offer(lambda context, words: "more")
     _, exchanges = await answer_with(asks(), asks(), answered, rounds=2)

@@ -167,6 +167,39 @@ async def test_a_queued_run_can_be_taken_back(
     assert (await asker.completed(waiting))["run"]["status"] == "cancelled"
 
 
+async def test_a_queued_question_that_is_deleted_is_not_answered(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
+) -> None:
+    asker, other = await enter(ada), await enter(grace)
+    await ask(asker)
+    writing = await scripted.asked()
+    waiting = await ask(other, "My password is 1234", queue=True)
+    run = await in_thread(Run.objects.get, pk=waiting)
+
+    await other.call("delete_message", message_id=str(run.request_id))
+    writing.end()
+    message = await asker.completed(waiting)
+
+    assert (message["run"]["status"], message["run"]["error"]["code"]) == ("error", "withdrawn")
+    assert len(scripted.writings) == 1
+
+
+async def test_the_queued_question_of_somebody_who_was_removed_is_not_answered(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
+) -> None:
+    asker, other = await enter(ada), await enter(grace)
+    await ask(asker)
+    writing = await scripted.asked()
+    waiting = await ask(other, "Me too?", queue=True)
+
+    await asker.call("remove_member", user_id=grace.pk)
+    writing.end()
+    message = await asker.completed(waiting)
+
+    assert (message["run"]["status"], message["run"]["error"]["code"]) == ("error", "withdrawn")
+    assert len(scripted.writings) == 1
+
+
 async def test_one_client_id_is_one_run(enter: Enter, scripted: ScriptedBackend, ada: User) -> None:
     asker = await enter(ada)
 

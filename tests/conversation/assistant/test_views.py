@@ -8,13 +8,16 @@ import pytest
 from django.db import transaction
 from rest_framework.test import APIClient
 
-from conversation.assistant import runs, shapes
+from conversation.assistant import actions, runs, shapes
 from conversation.assistant.models import Run
 from conversation.assistant.runs import Outcome
+from conversation.assistant.schema import StartRun
 from conversation.facts import lock
 from conversation.rates import rates
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.contrib.auth.models import User
 
     from conversation.models import Conversation
@@ -115,6 +118,49 @@ def test_a_question_is_asked_otherwise(api: APIClient, address: str) -> None:
 
     assert asked.status_code == 201
     assert [message["body"] for message in page] == ["Why not?", ""]
+
+
+def test_a_question_is_not_asked_otherwise_under_an_id_that_is_taken(
+    api: APIClient, address: str
+) -> None:
+    sent = api.post(f"{address}/messages/", {"body": "Why?", "client_id": "m1"}).data["message"]
+    body = {"body": "Why not?", "client_id": "m1"}
+
+    refused = api.post(f"{address}/messages/{sent['id']}/branches/", body)
+
+    assert (refused.status_code, refused.data["reason"]) == (409, "conflict")
+
+
+def test_a_deleted_question_is_not_answered_again(api: APIClient, address: str) -> None:
+    started = start(api, address).data
+    run_id, answer = started["run"]["id"], started["message"]["id"]
+    end(run_id, "interrupted", "Half an ")
+    api.delete(f"{address}/messages/{started['run']['request_id']}/")
+
+    again = api.post(f"{address}/messages/{answer}/regenerate/", {"client_id": "r2"})
+    more = api.post(f"{address}/runs/{run_id}/continue/", {"client_id": "r3"})
+
+    assert (again.status_code, more.status_code) == (409, 409)
+    assert Run.objects.count() == 1
+
+
+def test_runs_that_may_not_begin_stand_in_nobodys_way(
+    ada: User, grace: User, make_room: Callable[[], Conversation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "MOST_CLAIMED", 2)
+    rooms = [make_room() for _ in range(4)]
+
+    def wait(user: User, room: Conversation) -> Run:
+        asked = StartRun(body="Why?", client_id=str(room.id), queue=True)
+        return Run.objects.get(pk=actions.start_run(room.id, user.pk, asked).run["id"])
+
+    wait(ada, rooms[0])
+    runs.claim_queued("here")
+    for room in rooms[1:3]:
+        wait(ada, room)
+    last = wait(grace, rooms[3])
+
+    assert [claim.run_id for claim in runs.claim_queued("here")] == [last.id]
 
 
 def test_strangers_are_told_that_there_is_nothing(
