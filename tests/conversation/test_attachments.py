@@ -19,6 +19,7 @@ from conversation.models import Attachment, Conversation, Member, Message
 from conversation.schema import NameMessage, SendMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from django.contrib.auth.models import User
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from conversation.message_shape import AttachmentShape, MessageShape
     from tests.conversation.conftest import Ear
+
+    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "ear")]
 
@@ -322,3 +325,36 @@ def test_uploading_purges_what_others_left(
     upload(room, ada, b"new")
 
     assert stored(media) == [b"new"]
+
+
+# --- Together ------------------------------------------------------------------------------------
+def test_sending_and_deleting_files_converges(
+    room: Conversation, converges: Callable[..., None], ada: User, say: Say
+) -> None:
+    say(ada, "first")
+    files = [upload(room, ada, name=f"{number}.txt") for number in range(3)]
+    sent: list[MessageShape] = []
+
+    def delete() -> None:
+        command = NameMessage(message_id=uuid.UUID(sent[0]["id"]))
+        actions.delete_message(room.id, ada.pk, command)
+
+    converges(lambda: sent.append(send(room, ada, *files)), lambda: send(room, ada, *files), delete)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"x" * 200_000], ids=["small", "large"])
+def test_any_storage_of_djangos_will_do(
+    room: Conversation, ada: User, settings: Settings, content: bytes
+) -> None:
+    settings.STORAGES = site.STORAGES | {
+        "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    }
+    file = upload(room, ada, content)
+    row = Attachment.objects.get(pk=file["id"])
+    storage, path = row.file.storage, str(row.file.name)
+
+    with storage.open(path) as opened:
+        assert opened.read() == content
+    attachments.withdraw(room.id, ada.pk, row.pk)
+
+    assert not storage.exists(path)
