@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     _ConversationAdmin = admin.ModelAdmin[Conversation]
     _RevisionInline = admin.TabularInline[MessageRevision, Message]
+    _AttachmentAdmin = admin.ModelAdmin[Attachment]
     _ReactionInline = admin.TabularInline[Reaction, Message]
     _FileInline = admin.TabularInline[Attachment, Message]
     _MemberAdmin = admin.ModelAdmin[Member]
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     _MemberForm = ModelForm[Member]
 else:
     _ConversationAdmin = _MemberAdmin = _MessageAdmin = _ChangeAdmin = admin.ModelAdmin
-    _ReadMarkAdmin = admin.ModelAdmin
+    _ReadMarkAdmin = _AttachmentAdmin = admin.ModelAdmin
     _RevisionInline = _ReactionInline = _FileInline = admin.TabularInline
 
 
@@ -218,6 +219,21 @@ class MessageAdmin(_ReadOnly, _MessageAdmin):
             "in a thread": message.thread_id,
         }
         return ", ".join(mark for mark, value in marks.items() if value)
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(_ReadOnly, _AttachmentAdmin):
+    """See who has uploaded what, and what waits to be sent."""
+
+    list_display = ("name", "content_type", "size", "uploader", "conversation", "created_at")
+    list_select_related = ("uploader", "conversation")
+    list_filter = (("message", admin.EmptyFieldListFilter), "content_type")
+    search_fields = ("name", "=uploader__username", "=conversation__id")
+    raw_id_fields = ("conversation", "message", "uploader")
+    exclude = ("file",)  # where it is kept is nobody's address
+    readonly_fields = ("created_at",)
+    ordering = ("-created_at",)
+    show_full_result_count = False
 
 
 @admin.register(Change)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from conversation import actions, attention
 from conversation.attention_schema import MarkRead
-from conversation.models import Change, Conversation, Member, Message, ReadMark
+from conversation.models import Attachment, Change, Conversation, Member, Message, ReadMark
 from conversation.schema import AddMember, EditMessage, NameMessage, React, SendMessage
 from tests.support.convergence import apply, snapshot
 
@@ -33,7 +33,7 @@ def page(model: type[Model], verb: str, *args: object) -> str:
     return reverse(f"admin:conversation_{model.__name__.lower()}_{verb}", args=args)
 
 
-@pytest.mark.parametrize("model", [Conversation, Member, Message, Change])
+@pytest.mark.parametrize("model", [Conversation, Member, Message, Change, Attachment])
 def test_everything_can_be_listed_searched_and_looked_at(
     admin_client: Client, room: Conversation, ada: User, linus: User, say: Say, model: type[Model]
 ) -> None:
@@ -44,6 +44,14 @@ def test_everything_can_be_listed_searched_and_looked_at(
         Member: Member.objects.filter(user=linus).get(),
         Message: Message.objects.get(),
         Change: Change.objects.get(),
+        Attachment: Attachment.objects.create(
+            conversation=room,
+            uploader=ada,
+            file="a/b",
+            name="hello",
+            size=1,
+            content_type="text/plain",
+        ),
     }
 
     for query in ("", "?q=hello", f"?q={room.id}", "?q=ada"):
