@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 
 from commsite.realtime.pubsub import announce
-from conversation.assistant.models import Run, RunEvent
+from conversation.assistant.models import Run
 from conversation.models import topic_of
 
 RUN_EVENT = "run_event"
@@ -68,12 +69,13 @@ def store(batches: Sequence[Batch]) -> set[uuid.UUID]:
     return ours
 
 
-# Twenty-five times a second and process, on the way of every word: these two statements are written out, for a
-# quarter of what the ORM needs to make them.
+# Twenty-five times a second and process, on the way of every word: these statements are written out, for a fifth
+# of what the ORM needs to make them, and without the log that DEBUG keeps.
 _INSERT = (
     "INSERT INTO assistant_runevent (run_id, seq, type, payload) VALUES (%s, %s, %s, %s)"
     " ON CONFLICT DO NOTHING"
 )
+_DELETE = "DELETE FROM assistant_runevent WHERE run_id = %s AND seq <= %s"
 _HELD = "SELECT id FROM assistant_run WHERE status = 'running' AND lease IN (%s) ORDER BY id"
 
 
@@ -83,7 +85,7 @@ def _insert(written: Sequence[tuple[Claim, dict[str, Any], bytes]]) -> None:
             (_stored(claim.run_id), event["seq"], event["type"], payload.decode())
             for claim, event, payload in written
         ]
-        with connection.cursor() as cursor:
+        with _cursor() as cursor:
             cursor.executemany(_INSERT, rows)
 
 
@@ -93,11 +95,16 @@ def held(claims: Collection[Claim]) -> set[uuid.UUID]:
     In the order of their ids, as everybody does who holds more than one.
     """
     lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         marks = ", ".join(["%s"] * len(claims))
         cursor.execute(_HELD % marks + lock, [_stored(claim.lease) for claim in claims])
         found = {str(row[0]).replace("-", "") for row in cursor.fetchall()}
     return {claim.run_id for claim in claims if claim.run_id.hex in found}
+
+
+def _cursor() -> CursorWrapper:
+    """Inside a transaction: the connection is there."""
+    return connection.make_cursor(connection.create_cursor())
 
 
 def _stored(value: uuid.UUID) -> uuid.UUID | str:
@@ -128,4 +135,5 @@ def _compact(run_id: uuid.UUID, point: Checkpoint) -> None:
     Run.objects.filter(id=run_id).update(
         seq=point.seq, offset=point.offset, text=point.text, parts=point.parts
     )
-    RunEvent.objects.filter(run=run_id, seq__lte=point.seq).delete()
+    with _cursor() as cursor:
+        cursor.execute(_DELETE, [_stored(run_id), point.seq])
