@@ -56,6 +56,8 @@ def ensure(alias: str) -> None:
     """Makes the index where it is missing or incomplete. Quick where it is not; outside of a transaction."""
     connection = connections[alias]
     if connection.vendor == "postgresql":
+        if _is_half_made(connection):
+            drop(alias)
         _execute(
             connection,
             f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {POSTGRES_INDEX} ON conversation_message"
@@ -89,6 +91,16 @@ def _make_sqlite(connection: BaseDatabaseWrapper, alias: str) -> None:
             _execute(connection, f"CREATE TRIGGER {name} {body}")
         for statement in _SQLITE_FILL:
             _execute(connection, statement)
+
+
+def _is_half_made(connection: BaseDatabaseWrapper) -> bool:
+    """Whether an index is there that PostgreSQL could not finish: it keeps the name and is never used."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid",
+            (POSTGRES_INDEX,),
+        )
+        return cursor.fetchone() is not None
 
 
 def _drop_triggers(connection: BaseDatabaseWrapper) -> None:

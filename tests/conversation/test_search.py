@@ -23,6 +23,7 @@ from conversation.schema import (
     SendMessage,
 )
 from conversation.search import search, search_everywhere
+from conversation.search_terms import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("ear", "fresh_throttles"),
 ]
+on_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="of PostgreSQL alone")
 on_sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="of SQLite alone")
 
 
@@ -280,3 +282,30 @@ def test_nothing_is_left_in_the_index_of_what_is_gone(
             "SELECT count(*) FROM conversation_search WHERE conversation_search MATCH 'tea'"
         )
         assert cursor.fetchone() == (0,)
+
+
+@on_postgres
+def test_an_index_that_could_not_be_finished_is_made_anew(room: Conversation) -> None:
+    name = search_index.POSTGRES_INDEX
+    state = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(%s)", (name,)
+        )
+
+        search_index.ensure("default")
+
+        cursor.execute(state, (name,))
+        assert cursor.fetchone() == (True,)
+
+
+@on_postgres
+def test_the_index_is_what_the_query_asks_for(room: Conversation, ada: User, say: Say) -> None:
+    say(ada, "green tea")
+    found = Message.objects.filter(*search_index.having(terms_of("tea"), "default"))
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        try:
+            assert search_index.POSTGRES_INDEX in found.explain()
+        finally:
+            cursor.execute("RESET enable_seqscan")
