@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from channels.layers import get_channel_layer
 
 from commsite.realtime.announcement import Announcement
+from commsite.realtime.layer import close_layer, fresh_layer
 from commsite.realtime.packet import (
     CONTROL,
     Call,
@@ -117,7 +118,7 @@ class Backplane:
             return
         self._spawn(self._publish_forever())
         self.mailbox = await self._persist(self._layer.new_channel)
-        self._receiving = self._spawn(self._receive_forever())
+        self._receiving = self._spawn(self._receive_forever(self._layer))
         await self.subscribe(CONTROL)
         self._spawn(self._beacon_forever())
 
@@ -129,12 +130,10 @@ class Backplane:
             await asyncio.wait_for(self._publish_pending(), RETRY_S)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=SEND_S)
         self._tasks.clear()
-        flush = getattr(self._layer, "flush", None)
-        if flush is not None:
-            with contextlib.suppress(Exception):
-                await flush()
+        await asyncio.wait({self._spawn(close_layer(self._layer, SEND_S))}, timeout=SEND_S)
 
     # -- out
 
@@ -217,27 +216,24 @@ class Backplane:
             await asyncio.sleep(pause_s)
             if self._deaf_s >= DEAF_S:
                 self._deaf_s = 0.0
-                with contextlib.suppress(Exception):
-                    await self._reopen()
+                self._reopen()
             self._deaf_s += pause_s
             first, heads = self._numbers[CONTROL] + 1, dict(self._numbers)
             with contextlib.suppress(Exception):
                 await self._publish(Packet(self.node, self.epoch, CONTROL, first, [], heads=heads))
 
-    async def _reopen(self) -> None:
-        """Makes the links to the layer anew: they may be dead without a word (a failover, a lost route)."""
-        flush = getattr(self._layer, "flush", None)
-        if flush is None or self._receiving is None:
-            return
+    def _reopen(self) -> None:
+        """Begins anew with another layer: the links of this one may be dead without a word, and hold its locks."""
         logger.warning("backplane: hears nothing of itself; makes its links anew")
-        self._is_cut = True
         count("backplane_reopened_total")
-        async with asyncio.timeout(SEND_S):
-            await flush()
-        self._receiving.cancel()
-        await asyncio.gather(self._receiving, return_exceptions=True)
-        self._receiving = self._spawn(self._receive_forever())
-        await asyncio.sleep(0)  # the mailbox exists again
+        self._is_cut = True
+        old, self._layer = self._layer, fresh_layer()
+        if self._receiving is not None:
+            self._receiving.cancel()
+        self._receiving = self._spawn(
+            self._receive_forever(self._layer)
+        )  # first: the mailbox is to exist
+        self._spawn(close_layer(old, SEND_S))
         needed, self._confirmed = self._confirmed, set()
         self.tend(needed)
 
@@ -300,13 +296,15 @@ class Backplane:
                 del self._probes[probe]
         count("backplane_unconfirmed_total")
 
-    async def _receive_forever(self) -> None:
-        while True:
+    async def _receive_forever(self, layer: Any) -> None:
+        while layer is self._layer:
             try:
-                message = await self._layer.receive(self.mailbox)
+                message = await layer.receive(self.mailbox)
             except Exception as error:
                 logger.warning("backplane: cannot receive: %s", error)
-                self._deaf_s = DEAF_S  # the layer may hold the mailbox for open by now
+                self._deaf_s = max(
+                    self._deaf_s, DEAF_S / 2
+                )  # the layer may take the mailbox for open
                 await asyncio.sleep(RETRY_S)
                 continue
             try:

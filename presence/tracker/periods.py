@@ -32,8 +32,8 @@ class Periods(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def patience_s(self) -> float:
-        """The longest that a leave waits because something else is missing: longer than any transfer that comes."""
-        return self.down_s / 2
+        """The longest that a leave waits because something else is missing: by then its process is down."""
+        return self.down_s
 
 
 def problems(periods: Periods) -> list[str]:

@@ -83,17 +83,19 @@ def state_parts(
 
     Each part of the joins is about so many bytes at most and is read when it is asked for, so that it may be sent as
     fast as it is taken. The state comes last: a client that comes back holds the joins until then, and to one that
-    got a part of the list as the state everybody else would seem to leave. Its metas are bare refs, which the joins
-    fill.
+    got a part of the list as the state everybody else would seem to leave. Its metas are bare refs where the joins
+    have the rest.
     """
     entries = list(read())
     if _cost(entries) <= most_bytes:
         yield STATE, presences(entries)
         return
+    told: set[str] = set()
     for keys in _chunks(entries, most_bytes):
-        body = presences(entry for key in keys for entry in read_key(key))
-        yield DIFF, b'{"joins":' + body + b',"leaves":{}}'
-    yield STATE, _refs(read())
+        part = [entry for key in keys for entry in read_key(key)]
+        told.update(entry.ref for entry in part)
+        yield DIFF, b'{"joins":' + presences(part) + b',"leaves":{}}'
+    yield STATE, presences(_bare(entry) if entry.ref in told else entry for entry in read())
 
 
 def _cost(entries: Iterable[Entry]) -> int:
@@ -116,10 +118,8 @@ def _chunks(entries: Iterable[Entry], most_bytes: int) -> Iterator[list[str]]:
     yield keys
 
 
-def _refs(entries: Iterable[Entry]) -> bytes:
-    """The map of these entries with nothing but their refs."""
-    bare = (Entry(entry.topic, entry.key, entry.id, b"{}", entry.ref) for entry in entries)
-    return presences(bare)
+def _bare(entry: Entry) -> Entry:
+    return Entry(entry.topic, entry.key, entry.id, b"{}", entry.ref)
 
 
 class Collector:

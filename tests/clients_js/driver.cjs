@@ -131,4 +131,4 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   } catch (error) {
     say({ id: command.id, error: String(error?.stack ?? error) });
   }
-}).on("close", () => process.exit(0));
+}).on("close", () => process.stdout.write("", () => process.exit(0))); // once all has been said

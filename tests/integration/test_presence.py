@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -129,3 +130,38 @@ async def test_the_unmodified_phoenix_presence_class_shows_who_is_here(
         assert await js.shown("lobby", 1) == [me]
         kinds = [(event["kind"], event["key"]) for event in js.heard("presence_change")]
         assert ("leave", me) not in kinds
+
+
+@pytest.mark.parametrize("version", ["phoenix1721", "phoenix1816"])
+async def test_a_list_in_parts_is_whole_for_phoenix_and_nobody_seems_to_leave_when_it_comes_back(
+    sites: Sites, version: str
+) -> None:
+    site = sites("uvicorn", environment=SETTINGS)
+    ada, grace = await Account.log_in(ADA, site), await Account.log_in(GRACE, site)
+    async with (
+        PhoenixJs(version) as js,
+        await PhoenixClient.connect(site.socket_url, token=grace.access, max_size=None) as other,
+    ):
+        await other.join("crowd:control")
+        crowd = {"topic": LOBBY, "topics": 1, "people": 2_000}
+        await other.call("crowd:control", "crowd", crowd)
+        await js.open(
+            "s", f"{site.url}/socket", transport="websocket", params={"token": ada.access}
+        )
+        await js.present("s", "lobby", LOBBY)
+        await js.shown("lobby", 2_001)
+
+        await js.cut("s")
+        await js.opened("s", times=2)
+        await other.call("crowd:control", "crowd", {**crowd, "people": 1})
+        await js.shown("lobby", 2_002)
+
+        shown = js.heard("presence_list", channel="lobby")[-1]["shown"]
+        assert all(meta["username"] for metas in shown.values() for meta in metas)
+        assert [event for event in js.heard("presence_change") if event["kind"] == "leave"] == []
+
+        await other.join(LOBBY)
+        await other.next("presence_state")
+        parts = other.waiting("presence_diff")
+        assert len(parts) > 2
+        assert max(len(json.dumps(part.payload)) for part in parts) < 300_000

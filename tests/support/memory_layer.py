@@ -37,13 +37,14 @@ class MemoryLayer:
     async def receive(self, mailbox: str) -> dict[str, Any]:
         return await self.mailboxes.setdefault(mailbox, asyncio.Queue()).get()
 
-    async def flush(self) -> None:
-        await self._work()
+    def renewed(self) -> MemoryLayer:
+        """The same with links made anew: what was dead is gone, with its places in groups."""
         for mailbox in self.dead:
             del self.mailboxes[mailbox]
             for members in self.groups.values():
                 members.discard(mailbox)
         self.dead.clear()
+        return self
 
     async def send(self, mailbox: str, message: dict[str, Any]) -> None:
         await self._work()

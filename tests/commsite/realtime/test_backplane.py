@@ -33,6 +33,7 @@ async def condition(is_met: Callable[[], bool]) -> None:
 def layer(monkeypatch: pytest.MonkeyPatch) -> MemoryLayer:
     shared = MemoryLayer()
     monkeypatch.setattr(backplane_module, "get_channel_layer", lambda: shared)
+    monkeypatch.setattr(backplane_module, "fresh_layer", shared.renewed)
     monkeypatch.setattr(backplane_module, "RETRY_S", 0.001)
     monkeypatch.setattr(backplane_module, "PROBE_TIMEOUT_S", 0.05)
     monkeypatch.setattr(backplane_module, "BEACON_S", 3600.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from presence.tracker.replica import Replica
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
+
+pytestmark = pytest.mark.timeout(180)  # the nightly profile has twenty times the examples
 
 A, B, C = Replica("a", 1), Replica("b", 1), Replica("c", 1)
 

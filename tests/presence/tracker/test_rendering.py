@@ -29,6 +29,8 @@ from tests.presence.phoenix_presence import PhoenixPresence, refs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.timeout(180)  # the nightly profile has twenty times the examples
+
 TOPIC = "presence:lobby"
 
 
@@ -88,6 +90,22 @@ def test_nobody_seems_to_leave_for_one_who_comes_back_and_is_told_a_large_state(
 
     assert view.left == []
     assert view.state == json.loads(presences(crowd(50, refs_from=25)))
+
+
+def test_who_comes_between_the_parts_is_told_in_full_with_the_state() -> None:
+    entries = crowd(50)
+    parts = state_parts(
+        lambda: entries, lambda key: [each for each in entries if each.key == key], 3_000
+    )
+    view = PhoenixPresence()
+    view.on(*next((event, json.loads(payload)) for event, payload in parts))
+
+    entries.append(entry(99, b'{"x":1}', "late"))
+    for event, payload in parts:
+        view.on(event, json.loads(payload))
+
+    assert refs(view.state) == refs(json.loads(presences(entries)))
+    assert all("x" in meta for person in (view.state or {}).values() for meta in person["metas"])
 
 
 @pytest.mark.parametrize("most_bytes", [300, 1_000, 100_000])

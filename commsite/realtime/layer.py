@@ -1,0 +1,23 @@
+"""The channel layer as a thing that can be thrown away: its links may be dead, and its locks held for ever."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from channels.layers import DEFAULT_CHANNEL_LAYER, channel_layers
+
+
+def fresh_layer() -> Any:
+    """A channel layer that shares nothing with the one before, and takes its place."""
+    layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
+    channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
+    return layer
+
+
+async def close_layer(layer: Any, patience_s: float) -> None:
+    """Closes a layer's links if it can and it does not take too long; never raises."""
+    flush = getattr(layer, "flush", None)
+    if flush is not None:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(patience_s):
+                await flush()
