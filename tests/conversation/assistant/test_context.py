@@ -1,0 +1,113 @@
+"""What a model is given to read: what a reader sees up to the question, and no more than fits."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conversation.assistant import branches, shapes
+from conversation.assistant.context import turns_of
+from conversation.assistant.models import Run
+from conversation.assistant.schema import SelectBranch
+from conversation.message_actions import delete_message
+from conversation.rates import rates
+from conversation.schema import NameMessage
+from tests.conversation.assistant.test_convergence import Talk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.contrib.auth.models import User
+    from pytest_django.fixtures import Settings
+
+    from conversation.assistant.actions import Started
+    from conversation.models import Conversation
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def talk(room: Conversation, ada: User) -> Talk:
+    rates.cache_clear()
+    return Talk(room.id, ada.pk)
+
+
+def read(started: Started) -> list[tuple[str, str]]:
+    """(role, content) of the turns of that run."""
+    run = shapes.runs().select_related("request").get(pk=started.run["id"])
+    return [(turn.role, turn.content) for turn in turns_of(run)]
+
+
+def test_the_question_and_what_was_said_before_it(
+    talk: Talk, say: Callable[..., Any], grace: User
+) -> None:
+    say(grace, "We use COBOL.")
+    talk.answered("Why?", "Because.")
+    last = talk.ask("Really?")
+    say(grace, "Said after the question")
+
+    assert read(last) == [
+        ("user", "We use COBOL."),
+        ("user", "Why?"),
+        ("assistant", "Because."),
+        ("user", "Really?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "note"),
+    [("cancelled", "stopped here"), ("interrupted", "interrupted here"), ("error", "broke off")],
+)
+def test_an_answer_that_did_not_come_to_its_end_is_marked(
+    talk: Talk, status: str, note: str
+) -> None:
+    talk.answered("Why?", "Half an", status=status)
+
+    _, (role, content), _ = read(talk.ask("And?"))
+
+    assert (role, content.startswith("Half an\n\n["), note in content) == ("assistant", True, True)
+
+
+def test_only_selected_alternatives_count(talk: Talk) -> None:
+    first = talk.answered("Why?", "One.")
+    talk.again(first, "Two.")
+    asked = talk.ask("And?")
+    assert ("assistant", "Two.") in read(asked)
+    talk.end(asked)
+
+    command = SelectBranch(message_id=uuid.UUID(first.message["id"]))
+    branches.select_branch(talk.room, talk.user_id, command)
+
+    turns = read(talk.ask("Then?"))
+    assert ("assistant", "One.") in turns
+    assert ("assistant", "Two.") not in turns
+
+
+def test_what_was_deleted_is_not_read(talk: Talk, say: Callable[..., Any], ada: User) -> None:
+    secret = say(ada, "secret")
+    delete_message(talk.room, ada.pk, NameMessage(message_id=uuid.UUID(secret["id"])))
+
+    assert read(talk.ask("Why?")) == [("user", "Why?")]
+
+
+def test_of_a_long_conversation_the_newest_that_fits(talk: Talk, settings: Settings) -> None:
+    settings.REALTIME = settings.REALTIME | {"ASSISTANT_CONTEXT_CHARS": 20}
+    talk.answered("first", "A" * 30)
+    talk.answered("second", "B" * 8)
+
+    assert read(talk.ask("third")) == [
+        ("user", "second"),
+        ("assistant", "B" * 8),
+        ("user", "third"),
+    ]
+
+
+def test_an_answer_that_goes_on_begins_with_what_was_kept(talk: Talk) -> None:
+    half = talk.answered("Why?", "Half", status="interrupted")
+    whole = talk.go_on(half)
+
+    run = Run.objects.get(pk=whole.run["id"])
+    assert (whole.message["body"], str(run.continues_id)) == ("Half", half.run["id"])
+    assert read(whole) == [("user", "Why?")]
