@@ -80,6 +80,7 @@ export class Display {
       find: (id) => timeline.get(id),
       nameOf: (id) => state.nameOf(id),
       newIn: (threadId) => state.newIn(threadId),
+      mayDirect: (run) => state.mayDirect(run),
       runOf: (message) => state.runOf(message),
     };
   }
@@ -91,7 +92,7 @@ export class Display {
       ({ user, thread_id }) => user.id !== state.user.id && thread_id === null,
     );
     status.show(
-      state.runs.active,
+      state.runs.active.map((run) => ({ ...run, isMine: state.mayDirect(run) })),
       typing.map(({ user }) => user),
     );
     const { length } = state.pins;

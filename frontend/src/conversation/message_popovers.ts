@@ -13,19 +13,15 @@ export class MessagePopovers {
     this.#act = act;
   }
 
-  get #isOwner(): boolean {
-    return this.#state.members.get(this.#state.user.id)?.role === "owner";
-  }
-
   /** Whether the reader may do this with a message. */
   may(verb: Verb, message: Message): boolean {
     if (message.deleted_at !== null) return verb === "thread" || verb === "reply";
     if (verb !== "delete") return true;
-    return this.#isOwner || message.author.id === this.#state.user.id;
+    return this.#state.isOwner || message.author.id === this.#state.user.id;
   }
 
   menu(action: MessageAction): void {
-    const own = { id: this.#state.user.id, isOwner: this.#isOwner };
+    const own = { id: this.#state.user.id, isOwner: this.#state.isOwner };
     const items = itemsFor(action.message as Message, own, this.#state.heading.assistant !== "off");
     openMenu(action, items, this.#act);
   }

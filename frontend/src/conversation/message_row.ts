@@ -91,10 +91,12 @@ function tombstone(message: Message): TemplateResult {
 
 function actions(view: MessageView, key: string, message: Message): TemplateResult {
   const act = { key, message };
+  const run = view.runOf(message);
+  const isRunning = run !== null && isActive(run);
   return html`<div class="message-actions">
     ${verbButton(view, { verb: "pick", ...act }, { name: "React (e)", icon: "react" })}
     ${
-      message.role === "assistant"
+      message.role === "assistant" && !isRunning
         ? verbButton(
             view,
             { verb: "regenerate", ...act },

@@ -64,6 +64,8 @@ export interface MessageView {
   nameOf: (id: number) => string;
   /** How many replies of a message's thread are new to the reader. */
   newIn: (threadId: string) => number;
+  /** Whether the reader may stop a run and answer for it. */
+  mayDirect: (run: Run) => boolean;
   runOf: (message: Message) => LiveRun | Run | null;
   tabIndex: (key: string) => number;
   ask: (action: MessageAction) => void;

@@ -16,7 +16,7 @@ export function backendLabel({ backend, model }: Pick<Run, "backend" | "model">)
 /** The steps of an answer: open while they happen, folded into one line afterwards. */
 export function steps(view: MessageView, key: string, message: Message, run: Run): unknown {
   if (run.parts.length === 0) return nothing;
-  const cards = run.parts.map((part) => step(view, key, message, part));
+  const cards = run.parts.map((part) => step(view, key, message, run, part));
   const needsReader = run.parts.some(({ status }) => status === "waiting_approval");
   if (isActive(run) || needsReader || run.parts.length === 1) {
     return html`<div class="steps">${cards}</div>`;
@@ -35,7 +35,13 @@ const STATES: Readonly<Record<ToolCall["status"], string>> = {
   denied: "not allowed",
 };
 
-function step(view: MessageView, key: string, message: Message, part: ToolCall): TemplateResult {
+function step(
+  view: MessageView,
+  key: string,
+  message: Message,
+  run: Run,
+  part: ToolCall,
+): TemplateResult {
   const given = Object.entries(part.arguments);
   const brief = given.map(([name, value]) => `${name}: ${textOf(value)}`).join(", ");
   return html`<details class="step" data-status=${part.status} ?open=${part.status === "waiting_approval"}>
@@ -48,10 +54,16 @@ function step(view: MessageView, key: string, message: Message, part: ToolCall):
       ${given.map(([name, value]) => html`<p><span>${name}</span> <code>${textOf(value)}</code></p>`)}
       ${part.result === null ? nothing : html`<pre tabindex="0">${part.result}</pre>`}
     </div>
-  </details>${approval(view, key, message, part)}`;
+  </details>${approval(view, key, message, run, part)}`;
 }
 
-function approval(view: MessageView, key: string, message: Message, part: ToolCall): unknown {
+function approval(
+  view: MessageView,
+  key: string,
+  message: Message,
+  run: Run,
+  part: ToolCall,
+): unknown {
   if (part.approval === null) return nothing;
   const { state, by } = part.approval;
   if (state !== "waiting") {
@@ -62,6 +74,11 @@ function approval(view: MessageView, key: string, message: Message, part: ToolCa
     };
     return html`<p class="approval-answer">
       ${words[state]}${by === null ? nothing : html` by ${by.username}`}
+    </p>`;
+  }
+  if (!view.mayDirect(run)) {
+    return html`<p class="approval-answer">
+      Waits for ${run.started_by?.username ?? "whoever asked"} or an owner to allow it.
     </p>`;
   }
   const button = (verb: "approve" | "deny", label: string): TemplateResult =>
@@ -97,13 +114,14 @@ export function runFoot(view: MessageView, key: string, message: Message, run: R
   switch (run.status) {
     case "queued":
       return html`<p class="run-line">
-        ${icon("pending")}<span>Waits for its turn${asker(run)}</span> ${stop(view, key, message, "Cancel")}
+        ${icon("pending")}<span>Waits for its turn${asker(run)}</span>
+        ${stop(view, key, message, run, "Cancel")}
       </p>`;
     case "running":
       return html`<p class="run-line" data-running>
         <i class="pulse" aria-hidden="true"></i><span>${phase(run)}</span>
         <span class="number" data-elapsed=${run.started_at ?? run.created_at}></span>
-        ${stop(view, key, message, "Stop")}
+        ${stop(view, key, message, run, "Stop")}
       </p>`;
     case "cancelled":
       return html`<p class="run-line">
@@ -125,12 +143,16 @@ export function runFoot(view: MessageView, key: string, message: Message, run: R
   }
 }
 
-function stop(view: MessageView, key: string, message: Message, label: string): TemplateResult {
-  return verbButton(
-    view,
-    { verb: "stop", key, message },
-    { name: label, label, kind: "small", icon: "stop" },
-  );
+function stop(
+  view: MessageView,
+  key: string,
+  message: Message,
+  run: Run,
+  label: string,
+): TemplateResult | typeof nothing {
+  if (!view.mayDirect(run)) return nothing;
+  const look = { name: label, label, kind: "small", icon: "stop" } as const;
+  return verbButton(view, { verb: "stop", key, message }, look);
 }
 
 function asker(run: Run): string {

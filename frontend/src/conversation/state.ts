@@ -71,6 +71,16 @@ export class ConversationState {
     return this.unread?.threads.find(({ thread_id }) => thread_id === threadId)?.unread ?? 0;
   }
 
+  /** Whether the reader owns the conversation. */
+  get isOwner(): boolean {
+    return this.members.get(this.user.id)?.role === "owner";
+  }
+
+  /** Whether the reader may stop a run and answer for it: whoever asked, and owners. */
+  mayDirect({ started_by }: Pick<Run, "started_by">): boolean {
+    return this.isOwner || started_by?.id === this.user.id;
+  }
+
   nameOf(userId: number): string {
     return this.#names.get(userId) ?? "somebody";
   }

@@ -10,6 +10,9 @@ export interface StatusLinePage {
   show: (run: LiveRun) => void;
 }
 
+/** A run, and whether the reader may stop it. */
+export type ShownRun = LiveRun & { isMine: boolean };
+
 /** The one quiet line above the composer: what the assistant does, else who types. Always as high. */
 export class StatusLine {
   readonly #element: HTMLElement;
@@ -24,7 +27,7 @@ export class StatusLine {
   }
 
   /** Shows these runs (the active ones, oldest first) and these typists (without the reader). */
-  show(runs: readonly LiveRun[], typing: readonly Person[]): void {
+  show(runs: readonly ShownRun[], typing: readonly Person[]): void {
     const run = runs[0];
     const words = typingLine(typing);
     render(
@@ -38,16 +41,20 @@ export class StatusLine {
     this.#say(words);
   }
 
-  #run(run: LiveRun, waiting: number): unknown {
+  #run(run: ShownRun, waiting: number): unknown {
     const more = waiting === 0 ? "" : ` · ${waiting} waiting`;
     return html`<i class="pulse" aria-hidden="true"></i
       ><button class="status-run" type="button" @click=${() => this.#page.show(run)}>
         The assistant answers${run.started_by === null ? "" : ` ${run.started_by.username}`}${more}
       </button>
       <span class="number" data-elapsed=${run.started_at ?? run.created_at}></span>
-      <button class="button" data-size="small" type="button" @click=${() => this.#page.stop(run)}>
-        ${icon("stop")}Stop
-      </button>`;
+      ${
+        run.isMine
+          ? html`<button class="button" data-size="small" type="button" @click=${() => this.#page.stop(run)}>
+              ${icon("stop")}Stop
+            </button>`
+          : nothing
+      }`;
   }
 
   /** Heard when somebody begins, not again while they go on. */
