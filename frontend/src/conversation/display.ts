@@ -3,6 +3,7 @@ import { rowsOf } from "./grouping";
 import type { Message } from "./message";
 import type { Editing } from "./message_view";
 import { required } from "./required";
+import type { LiveRun } from "./runs";
 import type { Scroller } from "./scroller";
 import type { ConversationState } from "./state";
 import type { StatusLine } from "./status_line";
@@ -91,13 +92,23 @@ export class Display {
     const typing = state.typing.filter(
       ({ user, thread_id }) => user.id !== state.user.id && thread_id === null,
     );
+    const runs = state.runs.active.filter((run) => !this.#isInView(run));
     status.show(
-      state.runs.active.map((run) => ({ ...run, isMine: state.mayDirect(run) })),
+      runs.map((run) => ({ ...run, isMine: state.mayDirect(run) })),
       typing.map(({ user }) => user),
     );
     const { length } = state.pins;
     this.#pins.hidden = length === 0;
     required("[data-pin-count]").textContent = String(length);
+  }
+
+  /** Whether the end of an answer, with its way to stop it, is before the reader's eyes. */
+  #isInView({ id }: LiveRun): boolean {
+    const { list, scroller } = this.#page;
+    const answer = list.querySelector(`running-answer[data-run="${id}"]`);
+    if (answer === null) return false;
+    const { bottom } = answer.getBoundingClientRect();
+    return bottom > 0 && bottom < scroller.bottom;
   }
 
   /** How much is unread, in the title and at the way to the end. */
@@ -107,7 +118,8 @@ export class Display {
     showUnread(waiting, this.title);
     this.#jump.hidden = scroller.isAtEnd && !state.timeline.isPast;
     const label = waiting === 1 ? "1 new message" : `${waiting} new messages`;
-    this.#jumpLabel.textContent = waiting === 0 ? "Newest messages" : label;
+    const words = waiting === 0 ? "Newest messages" : label;
+    if (this.#jumpLabel.textContent !== words) this.#jumpLabel.textContent = words;
   }
 
   /** Whether the reader sees messages as they come, so that none of them needs to be called new. */

@@ -67,6 +67,7 @@ function content(
 }
 
 function body(message: Message, run: Run | null): unknown {
+  if (run?.status === "queued") return nothing;
   // Until the topic says that the message is complete, its own text is older than the run's.
   if (run !== null && (isActive(run) || run.text !== undefined)) return liveBody(run);
   if (message.html === "") return plainBody(message.body);

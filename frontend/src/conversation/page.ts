@@ -33,7 +33,7 @@ import { Scroller } from "./scroller";
 import { ConversationState, type Meaning } from "./state";
 import { keepElapsed, StatusLine } from "./status_line";
 import type { ConversationTimeline } from "./timeline_element";
-import { browserTimers } from "./timers";
+import { browserTimers, seldom } from "./timers";
 import "./timeline_element";
 import { UnsentMessages } from "./unsent";
 
@@ -60,6 +60,7 @@ class ConversationPage {
   readonly #assistant: AssistantSettings;
   readonly #display: Display;
   readonly #line: LineWatch;
+  readonly #afterMoving: () => void;
   #isOver = false;
 
   constructor(start: ConversationStart) {
@@ -71,6 +72,11 @@ class ConversationPage {
       changed: (run, isText) => this.#runChanged(run, isText),
     });
     this.#members = new MemberList(required("[data-members]"), user.id);
+    this.#afterMoving = seldom(() => {
+      this.#reading.look();
+      this.#display.showUnread();
+      this.#display.showStatus();
+    });
     this.#scroller = new Scroller(required("[data-scroller]"), () => this.#moved());
     this.#lobby = new Lobby(this.#socket, () => this.#peopleChanged());
     this.#room = this.#openRoom();
@@ -359,8 +365,7 @@ class ConversationPage {
   #moved(): void {
     this.#list.moved();
     void this.#past.moved();
-    this.#reading.look();
-    this.#display.showUnread();
+    this.#afterMoving();
   }
 
   #visibilityChanged(): void {

@@ -1,11 +1,13 @@
 import { keyOf } from "./grouping";
 import type { Message } from "./message";
-import type { Room } from "./room";
+import { Refusal, type Room } from "./room";
 import type { Scroller } from "./scroller";
 import type { ConversationState } from "./state";
 import type { ConversationTimeline } from "./timeline_element";
 
-const HISTORY_AHEAD_PX = 600;
+const HISTORY_AHEAD_PX = 1_200;
+/** So many older messages at a time. */
+const OLDER = 100;
 
 /** Brings what is not here yet: older pages, a message that a link or a search names, the way back. */
 export class Past {
@@ -53,7 +55,7 @@ export class Past {
     const { timeline } = this.#state;
     if (!timeline.hasMore) return;
     await this.#fetching(async () => {
-      const page = await this.#room.history({ before_seq: timeline.low });
+      const page = await this.#room.history({ before_seq: timeline.low, limit: OLDER });
       this.#note(page.messages);
       timeline.prepend(page.messages, page.has_more_before);
     });
@@ -143,6 +145,11 @@ export class Past {
       await fetch();
       isDone = true;
     } catch (error) {
+      if (error instanceof Refusal && error.retryAfterMs !== null) {
+        window.setTimeout(() => void this.moved(), error.retryAfterMs);
+        this.#isFetching = false;
+        return false;
+      }
       const detail = error instanceof Error ? error.message : "";
       this.#list.problem = `Older messages could not be read. ${detail}`;
     }

@@ -1,18 +1,19 @@
-import { FenceSplitter, type Step } from "./stream";
+import { FenceSplitter, inlineParts, type Step } from "./stream";
 
 /**
  * `<running-answer>`: the text of an answer while it is written.
  *
- * A token costs one append to one text node, once per frame, however long the answer is. Fenced code
- * stands as code at once; everything else is plain until the server's own rendering replaces it.
+ * A token costs one append to one text node, once per frame, however long the answer is. A line that
+ * is whole is looked at once more, for bold words and code; the server's own rendering replaces all
+ * of it in the end.
  */
 export class RunningAnswer extends HTMLElement {
   #splitter = new FenceSplitter();
   #shown = "";
   #wanted = "";
   #frame = 0;
-  #text: Text | null = null;
-  #place: HTMLElement = this;
+  #line: HTMLElement | null = null;
+  #code: Text | null = null;
 
   /** The whole text so far. */
   set text(text: string) {
@@ -41,28 +42,64 @@ export class RunningAnswer extends HTMLElement {
   #restart(): void {
     this.#splitter = new FenceSplitter();
     this.#shown = "";
-    this.#text = null;
-    this.#place = this;
+    this.#line = null;
+    this.#code = null;
     this.replaceChildren();
   }
 
   #take(step: Step): void {
-    if (step.kind === "text") {
-      if (this.#text === null) {
-        this.#text = document.createTextNode("");
-        this.#place.append(this.#text);
-      }
-      this.#text.appendData(step.text);
-      return;
-    }
-    this.#text = null;
-    this.#place = this;
-    if (step.kind === "close") return;
+    if (step.kind === "open") this.#openCode();
+    else if (step.kind === "close") this.#code = null;
+    else if (this.#code !== null) this.#code.appendData(step.text);
+    else this.#write(step.text);
+  }
+
+  #openCode(): void {
+    this.#line = null;
+    this.#code = document.createTextNode("");
     const block = document.createElement("pre");
     const code = document.createElement("code");
+    code.append(this.#code);
     block.append(code);
     this.append(block);
-    this.#place = code;
+  }
+
+  #write(text: string): void {
+    const lines = text.split("\n");
+    for (const [index, piece] of lines.entries()) {
+      if (piece !== "") this.#append(piece);
+      if (index < lines.length - 1) this.#endLine();
+    }
+  }
+
+  #append(piece: string): void {
+    if (this.#line === null) {
+      this.#line = document.createElement("span");
+      this.#line.className = "line";
+      this.#line.append("");
+      this.append(this.#line);
+    }
+    (this.#line.lastChild as Text).appendData(piece);
+  }
+
+  #endLine(): void {
+    const line = this.#line;
+    this.#line = null;
+    if (line === null) {
+      const last = this.lastElementChild;
+      if (last?.className === "line") last.classList.add("line-end");
+      return;
+    }
+    const { depth, parts } = inlineParts(line.textContent ?? "");
+    if (depth > 0) line.dataset.depth = String(Math.min(depth, 3));
+    line.replaceChildren(
+      ...parts.map(({ tag, text }) => {
+        if (tag === null) return document.createTextNode(text);
+        const element = document.createElement(tag);
+        element.textContent = text;
+        return element;
+      }),
+    );
   }
 }
 

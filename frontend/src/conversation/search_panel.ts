@@ -2,13 +2,19 @@ import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { icon } from "../icon";
 import { clockTime, dayHeading } from "../times";
 import type { Message } from "./message";
-import { marked } from "./search_marks";
+import { type Snippet, stretchesOf } from "./search_marks";
 
 const WAIT_MS = 200;
 
+/** A message with what was looked for. */
+export interface Hit {
+  message: Message;
+  snippet: Snippet;
+}
+
 /** One page of what was found, the newest first. */
 export interface Found {
-  messages: readonly Message[];
+  results: readonly Hit[];
   has_more: boolean;
 }
 
@@ -19,7 +25,7 @@ type Answer =
   | { kind: "nothing" }
   | { kind: "searching" }
   | { kind: "problem"; text: string }
-  | { kind: "found"; messages: Message[]; hasMore: boolean };
+  | { kind: "found"; hits: Hit[]; hasMore: boolean };
 
 /** `<search-panel>`: words in, messages out; choosing one goes there by a `go-to` event. */
 export class SearchPanel extends LitElement {
@@ -32,7 +38,7 @@ export class SearchPanel extends LitElement {
   declare query: string;
   declare answer: Answer;
   declare chosen: number;
-  search: Search = () => Promise.resolve({ messages: [], has_more: false });
+  search: Search = () => Promise.resolve({ results: [], has_more: false });
   #timer = 0;
   #asked = 0;
 
@@ -65,21 +71,21 @@ export class SearchPanel extends LitElement {
     this.#timer = window.setTimeout(() => void this.#search(), WAIT_MS);
   }
 
-  async #search(before: Message[] = []): Promise<void> {
+  async #search(before: Hit[] = []): Promise<void> {
     this.#asked += 1;
     const asked = this.#asked;
-    const query = this.query.trim();
-    if (query === "") {
+    const { query } = this;
+    if (query.trim() === "") {
       this.answer = { kind: "nothing" };
       return;
     }
     if (before.length === 0 && this.answer.kind !== "found") this.answer = { kind: "searching" };
     try {
-      const found = await this.search(query, before.at(-1)?.seq ?? null);
+      const found = await this.search(query, before.at(-1)?.message.seq ?? null);
       // A later question has been asked meanwhile: this answer is not for it.
       if (asked !== this.#asked) return;
-      const messages = [...before, ...found.messages];
-      this.answer = { kind: "found", messages, hasMore: found.has_more };
+      const hits = [...before, ...found.results];
+      this.answer = { kind: "found", hits, hasMore: found.has_more };
       if (before.length === 0) this.chosen = -1;
     } catch (error) {
       if (asked !== this.#asked) return;
@@ -90,15 +96,15 @@ export class SearchPanel extends LitElement {
   #pressed(event: KeyboardEvent): void {
     if (this.answer.kind !== "found" || event.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const { messages } = this.answer;
-    if (step !== undefined && messages.length > 0) {
+    const { hits } = this.answer;
+    if (step !== undefined && hits.length > 0) {
       event.preventDefault();
-      this.chosen = Math.min(Math.max(0, this.chosen + step), messages.length - 1);
+      this.chosen = Math.min(Math.max(0, this.chosen + step), hits.length - 1);
       void this.updateComplete.then(() => {
         this.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
       });
     }
-    const message = messages[Math.max(0, this.chosen)];
+    const message = hits[Math.max(0, this.chosen)]?.message;
     if (event.key === "Enter" && message !== undefined) {
       event.preventDefault();
       this.chosen = Math.max(0, this.chosen);
@@ -147,7 +153,7 @@ export class SearchPanel extends LitElement {
           <button class="link-button" type="button" @click=${() => void this.#search()}>Try again</button>
         </p>`;
       case "found": {
-        const count = answer.messages.length;
+        const count = answer.hits.length;
         if (count === 0) {
           return html`<p class="panel-empty">Nothing here has “${this.query}” in it. Try fewer or other words.</p>`;
         }
@@ -159,21 +165,21 @@ export class SearchPanel extends LitElement {
   }
 
   #results(): unknown {
-    if (this.answer.kind !== "found" || this.answer.messages.length === 0) return nothing;
-    const { messages, hasMore } = this.answer;
+    if (this.answer.kind !== "found" || this.answer.hits.length === 0) return nothing;
+    const { hits, hasMore } = this.answer;
     return html`<ol class="search-list">
-        ${messages.map((message, index) => this.#result(message, index))}
+        ${hits.map((hit, index) => this.#result(hit, index))}
       </ol>
       ${
         hasMore
-          ? html`<button class="button search-more" type="button" @click=${() => void this.#search(messages)}>
+          ? html`<button class="button search-more" type="button" @click=${() => void this.#search(hits)}>
               Older ones
             </button>`
           : nothing
       }`;
   }
 
-  #result(message: Message, index: number): TemplateResult {
+  #result({ message, snippet }: Hit, index: number): TemplateResult {
     const at = new Date(message.created_at);
     return html`<li>
       <button
@@ -189,7 +195,7 @@ export class SearchPanel extends LitElement {
           <b>${message.author.id === 0 ? "Assistant" : message.author.username}</b>
           <time datetime=${message.created_at}>${dayHeading(at, new Date())}, ${clockTime(at)}</time>
         </span>
-        <span class="search-result-body">${marked(message.body, this.query).map((part) =>
+        <span class="search-result-body">${stretchesOf(snippet).map((part) =>
           part.isHit ? html`<mark>${part.text}</mark>` : part.text,
         )}</span>
       </button>

@@ -66,3 +66,31 @@ function push(steps: Step[], text: string): void {
   if (last?.kind === "text") last.text += text;
   else steps.push({ kind: "text", text });
 }
+
+/** A stretch of a line: plain, or in an element. */
+export interface InlinePart {
+  tag: "strong" | "em" | "code" | null;
+  text: string;
+}
+
+const INLINE = /`([^`\n]+)`|\*\*(\S(?:[^*\n]*\S)?)\*\*|(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])/gu;
+const ITEM = /^( *)(?:[-*+]|\d{1,9}[.)])\s+/u;
+
+/** A whole line as it will look: bold words, code, headings, items of a list with their depth. */
+export function inlineParts(line: string): { depth: number; parts: InlinePart[] } {
+  const heading = /^#{1,6}\s+(.*)$/u.exec(line)?.[1];
+  if (heading !== undefined) return { depth: 0, parts: [{ tag: "strong", text: heading }] };
+  const indent = ITEM.exec(line)?.[1];
+  const text = line.trimStart().replace(/^[-*+](\s+)/u, "•$1");
+  const parts: InlinePart[] = [];
+  let end = 0;
+  for (const match of text.matchAll(INLINE)) {
+    if (match.index > end) parts.push({ tag: null, text: text.slice(end, match.index) });
+    const [, code, strong, em] = match;
+    const tag = code !== undefined ? "code" : strong !== undefined ? "strong" : "em";
+    parts.push({ tag, text: code ?? strong ?? em ?? "" });
+    end = match.index + match[0].length;
+  }
+  if (end < text.length) parts.push({ tag: null, text: text.slice(end) });
+  return { depth: indent === undefined ? 0 : 1 + Math.floor(indent.length / 2), parts };
+}

@@ -1,6 +1,7 @@
 /** Shows `count` unread messages in the title and the icon of the tab. */
 export function showUnread(count: number, title: string): void {
-  document.title = count === 0 ? title : `(${count > 99 ? "99+" : count}) ${title}`;
+  const text = count === 0 ? title : `(${count > 99 ? "99+" : count}) ${title}`;
+  if (document.title !== text) document.title = text;
   const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
   const href = count === 0 ? link?.dataset.read : link?.dataset.unread;
   if (link !== null && href !== undefined && link.getAttribute("href") !== href) link.href = href;

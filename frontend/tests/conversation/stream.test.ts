@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FenceSplitter, type Step } from "../../src/conversation/stream";
+import { FenceSplitter, inlineParts, type Step } from "../../src/conversation/stream";
 
 const TEXT = "Look:\n\n```python\nprint(`x`)\n```\nand `so` on\n``not a fence``\n";
 
@@ -40,4 +40,21 @@ test("only the start of a line that may become a fence is held back", () => {
 
 test("a fence inside a longer fence is code", () => {
   expect(shown(["````\n```\n````\n"])).toEqual(["[", "```\n", "]"]);
+});
+
+test("a whole line shows its bold words, its code and where it stands in a list", () => {
+  expect(inlineParts("a **bold** `code` and *it*")).toEqual({
+    depth: 0,
+    parts: [
+      { tag: null, text: "a " },
+      { tag: "strong", text: "bold" },
+      { tag: null, text: " " },
+      { tag: "code", text: "code" },
+      { tag: null, text: " and " },
+      { tag: "em", text: "it" },
+    ],
+  });
+  expect(inlineParts("## Title")).toEqual({ depth: 0, parts: [{ tag: "strong", text: "Title" }] });
+  expect(inlineParts("  - item")).toEqual({ depth: 2, parts: [{ tag: null, text: "• item" }] });
+  expect(inlineParts("2 * 3 * 4")).toEqual({ depth: 0, parts: [{ tag: null, text: "2 * 3 * 4" }] });
 });
