@@ -59,7 +59,7 @@ export function fitting(candidates: readonly Candidate[], query: string): Candid
   const wanted = query.toLocaleLowerCase();
   const scored = candidates.map((candidate) => ({
     candidate,
-    at: candidate.title.toLocaleLowerCase().replace(/^[@/]/u, "").indexOf(wanted),
+    at: candidate.text.slice(1).toLocaleLowerCase().indexOf(wanted),
   }));
   return scored
     .filter(({ at }) => at !== -1)

@@ -112,8 +112,8 @@ export class Deeds {
     if (verb === "show" && message.reply_to !== null) this.#page.show(message.reply_to);
   }
 
-  #edit({ id, body }: Message): void {
-    this.editing = { id, text: body, problem: "", isBusy: false };
+  #edit({ id, body, revision }: Message): void {
+    this.editing = { id, text: body, revision, problem: "", isBusy: false };
     this.#page.draw();
   }
 
@@ -126,13 +126,13 @@ export class Deeds {
   async #saveEdit(message: Message, body: string): Promise<void> {
     const { editing } = this;
     if (editing === null || editing.isBusy || body === "") return;
-    if (body === message.body) {
+    if (body === message.body && message.revision === editing.revision) {
       this.#endEdit(message);
       return;
     }
     this.#busy(editing, body);
-    const { id, revision } = this.#page.state.timeline.get(message.id) ?? message;
-    await this.#finishEdit(editing, message, "edit_message", { message_id: id, revision, body });
+    const command = { message_id: message.id, revision: editing.revision, body };
+    await this.#finishEdit(editing, message, "edit_message", command);
   }
 
   #branch({ value = "" }: MessageAction, message: Message): void {
@@ -172,7 +172,8 @@ export class Deeds {
         ? "It was changed in the meantime, in another window perhaps. Saving again replaces that."
         : wordsOf(error);
       const text = this.editing?.text ?? editing.text;
-      this.editing = { id: editing.id, text, problem, isBusy: false };
+      const revision = this.#page.state.timeline.get(message.id)?.revision ?? editing.revision;
+      this.editing = { id: editing.id, text, revision, problem, isBusy: false };
       this.#page.draw();
     }
   }

@@ -9,6 +9,7 @@ export function foldDetails(): void {
 
   const show = (isShown: boolean): void => {
     details.hidden = !isShown;
+    details.parentElement?.toggleAttribute("data-folded", !isShown);
     toggle.setAttribute("aria-expanded", String(isShown));
   };
   const choose = (isShown: boolean): void => {

@@ -86,6 +86,12 @@ export class Display {
     };
   }
 
+  /** The reader has moved. */
+  moved(): void {
+    this.showStatus();
+    this.showUnread();
+  }
+
   /** What happens now, and how much is pinned. */
   showStatus(): void {
     const { state, status } = this.#page;

@@ -47,6 +47,8 @@ export interface MessageAction {
 export interface Editing {
   id: string;
   text: string;
+  /** What was there when the editing began: saving must not undo what came after it. */
+  revision: number;
   problem: string;
   isBusy: boolean;
 }

@@ -74,8 +74,7 @@ class ConversationPage {
     this.#members = new MemberList(required("[data-members]"), user.id);
     this.#afterMoving = seldom(() => {
       this.#reading.look();
-      this.#display.showUnread();
-      this.#display.showStatus();
+      this.#display.moved();
     });
     this.#scroller = new Scroller(required("[data-scroller]"), () => this.#moved());
     this.#lobby = new Lobby(this.#socket, () => this.#peopleChanged());
@@ -347,7 +346,7 @@ class ConversationPage {
         threadId === null && attachments.length === 0 && isCommand(body, this.#state.heading),
       created_at: new Date().toISOString(),
     });
-    if (threadId === null) this.#toEnd(false);
+    if (threadId === null) void this.#past.toEnd(false);
   }
 
   #answer(message: Message): void {
@@ -374,16 +373,9 @@ class ConversationPage {
     this.#draw();
   }
 
-  #toEnd(isSmooth = true): void {
-    const { timeline } = this.#state;
-    if (timeline.isPast) {
-      timeline.showPresent();
-      this.#display.drawNow();
-      void this.#list.updateComplete.then(() => this.#scroller.toEnd());
-    } else {
-      this.#scroller.toEnd(isSmooth);
-    }
-    if (isSmooth) this.#composer.focus();
+  #toEnd(): void {
+    void this.#past.toEnd(true);
+    this.#composer.focus();
   }
 
   #toUnread(): void {

@@ -9,6 +9,8 @@ import type { ConversationState } from "./state";
 import type { ThreadPanel } from "./thread_panel";
 import type { RowsView } from "./timeline_element";
 
+const PRELOAD_MS = 1_500;
+
 /** A form that writes into a thread. */
 export interface ThreadComposer {
   focus: () => void;
@@ -46,6 +48,11 @@ export class Panels {
       page.act((event as CustomEvent<MessageAction>).detail);
     });
     element.addEventListener("history", () => void this.#readThread());
+    // At hand when they are asked for, but after all that the page needs first.
+    window.setTimeout(() => {
+      void import("./search_panel");
+      void import("./thread_panel");
+    }, PRELOAD_MS);
   }
 
   /** The thread that is open, if one is. */

@@ -17,6 +17,7 @@ export class Past {
   readonly #scroller: Scroller;
   readonly #draw: () => void;
   #isFetching = false;
+  #current: Promise<boolean> = Promise.resolve(true);
 
   constructor(
     state: ConversationState,
@@ -95,6 +96,17 @@ export class Past {
     else if (held !== undefined || seq !== undefined) await this.#jump(held?.seq ?? seq ?? 0);
   }
 
+  /** Back to the newest message. */
+  async toEnd(isSmooth: boolean): Promise<void> {
+    const { timeline } = this.#state;
+    const wasPast = timeline.isPast;
+    if (wasPast) {
+      timeline.showPresent();
+      await this.#drawn();
+    }
+    this.#scroller.toEnd(isSmooth && !wasPast);
+  }
+
   /** Goes to the message that the address names. */
   async goToAnchor(): Promise<void> {
     const seq = /^#message-(\d+)$/u.exec(window.location.hash)?.[1];
@@ -120,6 +132,7 @@ export class Past {
   async #jump(seq: number): Promise<void> {
     const { timeline } = this.#state;
     await this.#room.whenJoined();
+    await this.#current;
     const isThere = await this.#fetching(async () => {
       const page = await this.#room.history({ around_seq: seq });
       this.#note(page.messages);
@@ -135,10 +148,15 @@ export class Past {
   }
 
   /** One fetch at a time; a problem stands where the messages would. Says whether it went well. */
-  async #fetching(fetch: () => Promise<void>): Promise<boolean> {
+  #fetching(fetch: () => Promise<void>): Promise<boolean> {
     // A rejoin asks again.
-    if (this.#isFetching || !this.#room.isJoined) return false;
+    if (this.#isFetching || !this.#room.isJoined) return Promise.resolve(false);
     this.#isFetching = true;
+    this.#current = this.#fetch(fetch);
+    return this.#current;
+  }
+
+  async #fetch(fetch: () => Promise<void>): Promise<boolean> {
     this.#list.problem = "";
     let isDone = false;
     try {
@@ -154,10 +172,14 @@ export class Past {
       this.#list.problem = `Older messages could not be read. ${detail}`;
     }
     this.#isFetching = false;
+    await this.#drawn();
+    return isDone;
+  }
+
+  /** The page is drawn at the end of a turn: whoever goes on must find it there. */
+  async #drawn(): Promise<void> {
     this.#draw();
-    // The page is drawn in the next turn; whoever goes on must find it there.
     await Promise.resolve();
     await this.#list.updateComplete;
-    return isDone;
   }
 }

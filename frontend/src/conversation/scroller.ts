@@ -60,11 +60,21 @@ export class Scroller {
     return scrollHeight - clientHeight + scrollTop;
   }
 
+  /** The key of the row by which a reader is held in place; null at the end. */
+  get heldKey(): string | null {
+    return this.#anchor?.row.dataset.key ?? null;
+  }
+
   /** Goes to the last message; smoothly only where that is not far. */
   toEnd(isSmooth = false): void {
     this.#isOnItsWay = isSmooth && !this.isAtEnd && this.scrolled < MOST_VIEWS * this.height;
     this.#element.scrollTo({ top: 0, behavior: this.#isOnItsWay ? "smooth" : "instant" });
     if (!this.#isOnItsWay) this.#note();
+  }
+
+  /** From here on the reader is held where they are now. */
+  hold(): void {
+    this.#note();
   }
 
   /** Brings a place `distance` pixels above the end into the middle of the view. */

@@ -38,6 +38,7 @@ export class SidePanel {
     this.#element.dataset.kind = kind;
     this.#body.replaceChildren(...content);
     this.#element.hidden = false;
+    this.#element.parentElement?.toggleAttribute("data-panel", true);
   }
 
   /** Puts it away; the focus goes back to where it came from. */
@@ -48,6 +49,7 @@ export class SidePanel {
     this.#closed = null;
     this.#kind = null;
     this.#element.hidden = true;
+    this.#element.parentElement?.toggleAttribute("data-panel", false);
     this.#body.replaceChildren();
     if (!hadFocus) return;
     if (this.#before?.isConnected) this.#before.focus();

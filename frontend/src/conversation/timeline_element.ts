@@ -90,12 +90,12 @@ export class ConversationTimeline extends LitElement {
     }
     const row = this.#rowElement(key);
     row?.scrollIntoView({ block: "center" });
+    this.scroller?.hold();
     return row;
   }
 
   protected override willUpdate(changed: PropertyValues): void {
-    if (changed.has("rows")) this.#windowing.keys = this.rows.map(({ key }) => key);
-    this.#range = this.#wanted();
+    this.#range = this.#wanted(changed.has("rows") ? this.#takeRows() : 0);
     const focused = document.activeElement?.closest<HTMLElement>(".message");
     this.#focusedKey = focused && this.contains(focused) ? (focused.dataset.key ?? null) : null;
   }
@@ -115,11 +115,20 @@ export class ConversationTimeline extends LitElement {
     }
   }
 
-  #wanted(): Range {
+  /** Says by how much the row that the reader looks at is now further from the end. */
+  #takeRows(): number {
+    const held = this.scroller?.heldKey ?? null;
+    const before = held === null ? null : this.#windowing.bottomOf(held);
+    this.#windowing.keys = this.rows.map(({ key }) => key);
+    const after = held === null ? null : this.#windowing.bottomOf(held);
+    return before === null || after === null ? 0 : after - before;
+  }
+
+  #wanted(moved = 0): Range {
     const { scroller } = this;
     const count = this.rows.length;
     if (scroller === null) return { start: 0, end: count, above: 0, below: 0 };
-    return this.#windowing.range(scroller.scrolled, scroller.height);
+    return this.#windowing.range(scroller.scrolled + moved, scroller.height);
   }
 
   #resized(): void {
