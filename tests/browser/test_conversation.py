@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from tests.conftest import StartSite
     from tests.support.server import ServerKind, Site
 
-TALKATIVE = {
-    "COMMSITE_MESSAGES_PER_S": "1000",
-    "COMMSITE_MESSAGE_BURST": "1000",
-    "COMMSITE_MESSAGES_PER_MIN": "100000",
-}
-"""For people who say more in a second than anybody would."""
+
+def talkative(start_site: StartSite) -> Site:
+    """A site for people who say more in a second than anybody would."""
+    return start_site(
+        COMMSITE_MESSAGES_PER_S="1000",
+        COMMSITE_MESSAGE_BURST="1000",
+        COMMSITE_MESSAGES_PER_MIN="100000",
+    )
 
 
 async def test_two_people_see_each_others_messages_at_once(
@@ -140,7 +142,7 @@ async def test_a_drain_is_told_as_a_restart(start_site: StartSite, visit: Visit)
 async def test_older_messages_come_without_moving_what_is_being_read(
     start_site: StartSite, visit: Visit
 ) -> None:
-    site = start_site(**TALKATIVE)
+    site = talkative(start_site)
     ada = await visit(site)
     await ada.enter(ADA)
     account = await Account.log_in(GRACE, site)

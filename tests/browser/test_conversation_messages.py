@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.test_conversation import TALKATIVE
+from tests.browser.test_conversation import talkative
 from tests.browser.test_hands_and_senses import findings
 from tests.support.account import Account
 from tests.support.people import ADA, GRACE
@@ -140,7 +140,7 @@ async def test_a_thread_is_answered_beside_the_conversation(
 async def test_a_search_leads_to_a_message_that_is_not_on_the_page_and_back(
     start_site: StartSite, visit: Visit
 ) -> None:
-    site = start_site(**TALKATIVE)
+    site = talkative(start_site)
     ada = await visit(site)
     await ada.enter(ADA)
     account = await Account.log_in(GRACE, site)
