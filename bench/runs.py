@@ -60,6 +60,10 @@ class Model:
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
         return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
 
+    def _note(self, gone: asyncio.Future[bytes]) -> None:
+        if not gone.cancelled():
+            self.gone.put_nowait(time.monotonic_ns())
+
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
@@ -69,18 +73,19 @@ class Model:
         )
         await reader.readexactly(length)
         gone = asyncio.ensure_future(reader.read())
-        gone.add_done_callback(lambda _: self.gone.put_nowait(time.monotonic_ns()))
+        gone.add_done_callback(self._note)
         writer.write(HEAD)
         due, number = time.monotonic(), 0
-        while not (gone.done() or writer.is_closing()):
+        while not gone.done():
             choice = {"index": 0, "delta": {"content": WORDS[number % len(WORDS)]}}
             event = b"data: %b\n\n" % json.dumps({"choices": [choice]}).encode()
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))
             number += 1
             due += 1 / TOKENS_PER_S
             await asyncio.wait({gone}, timeout=max(0.0, due - time.monotonic()))
-        with contextlib.suppress(ConnectionError):
-            gone.result()
+        gone.cancel()
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await gone
         writer.close()
 
 
