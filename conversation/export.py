@@ -10,6 +10,8 @@ Both lists are in the order of `seq`, and together have each one once. `is_compl
 without it was cut off. Files are named (`attachments`), not contained.
 """
 
+import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
@@ -36,6 +38,8 @@ VERSION: Final = 1
 PAGE_ROWS: Final = 200
 AT_ONCE: Final = 2
 RETRY_AFTER_MS: Final = 5_000
+STALLED_S: Final = 30.0
+"""Whoever takes nothing of a document for so long loses it as soon as somebody else wants one."""
 
 Page = tuple[list[dict[str, Any]], int]
 _under_way: "WeakSet[Export]" = WeakSet()
@@ -43,6 +47,8 @@ _under_way: "WeakSet[Export]" = WeakSet()
 
 def answer(conversation: Conversation, by: Person, *, is_member: bool) -> HttpResponseBase:
     """The document as a download. Raises PushError("overloaded") while others of this process are under way."""
+    if len(_under_way) >= AT_ONCE:
+        _make_room()
     if len(_under_way) >= AT_ONCE:
         raise PushError("overloaded", retry_after_ms=RETRY_AFTER_MS)
     export = Export(conversation, by, is_member=is_member, now=timezone.now())
@@ -53,6 +59,11 @@ def answer(conversation: Conversation, by: Person, *, is_member: bool) -> HttpRe
     response.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _make_room() -> None:
+    for each in list(_under_way):
+        each.cut_off_if_stalled()
 
 
 class Export:
@@ -66,18 +77,36 @@ class Export:
         self._by = by
         self._is_member = is_member
         self._upto = conversation.last_seq
+        self._taken_at = time.monotonic()
+        self._writing: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None] | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._writing = (asyncio.get_running_loop(), asyncio.current_task())
         try:
-            yield await in_thread(self._head)
-            for name, read in (("messages", self._messages), ("changes", self._changes)):
-                yield b',\n"' + name.encode() + b'": ['
-                async for piece in self._rows(read):
-                    yield piece
-                yield b"]"
-            yield b',\n"is_complete": true}\n'
+            async for piece in self._pieces():
+                self._taken_at = time.monotonic()
+                yield piece
         finally:  # a client that goes away closes this, but not always the response
+            self._writing = None
             self.close()
+
+    def cut_off_if_stalled(self) -> None:
+        """Ends a document of which nobody has taken anything for long. From any thread."""
+        if time.monotonic() - self._taken_at <= STALLED_S:
+            return
+        self.close()
+        loop, task = self._writing or (None, None)
+        if loop is not None and task is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        yield await in_thread(self._head)
+        for name, read in (("messages", self._messages), ("changes", self._changes)):
+            yield b',\n"' + name.encode() + b'": ['
+            async for piece in self._rows(read):
+                yield piece
+            yield b"]"
+        yield b',\n"is_complete": true}\n'
 
     def close(self) -> None:
         """Makes room for another; called by the response too."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tracemalloc
 import uuid
+from contextlib import aclosing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from commsite.realtime.threads import in_thread
 from conversation import actions, export, queries
 from conversation.models import Member, Message
 from conversation.schema import EditMessage, NameMessage, React, RemoveMember, SendMessage
@@ -207,6 +211,41 @@ def test_whoever_goes_away_makes_room_for_another(room: Conversation, ada: User)
         async_to_sync(begin_only)(response.streaming_content)
 
     assert exported(ada, room)["is_complete"]
+
+
+def test_whoever_takes_nothing_for_long_makes_room_for_another(
+    room: Conversation, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(export, "time", SimpleNamespace(monotonic=lambda: now))
+
+    async def begin_and_wait(response: Any, has_begun: asyncio.Event) -> None:
+        async with aclosing(aiter(response.streaming_content)) as pieces:
+            await anext(pieces)
+            has_begun.set()
+            await asyncio.Event().wait()  # a client that does not read
+
+    async def story() -> tuple[int, int, list[Any]]:
+        nonlocal now
+        responses = [await in_thread(get, ada, room) for _ in range(export.AT_ONCE)]
+        begun = [asyncio.Event() for _ in responses]
+        stalled = [
+            asyncio.create_task(begin_and_wait(*each))
+            for each in zip(responses, begun, strict=True)
+        ]
+        for event in begun:
+            await event.wait()
+        early = await in_thread(get, ada, room)
+        now += export.STALLED_S + 1
+        late = await in_thread(get, ada, room)
+        ends = await asyncio.gather(*stalled, return_exceptions=True)
+        late.close()
+        return early.status_code, late.status_code, ends
+
+    early, late, ends = async_to_sync(story)()
+
+    assert (early, late) == (503, 200)
+    assert [type(end) for end in ends] == [asyncio.CancelledError] * export.AT_ONCE
 
 
 def test_an_admin_downloads_one_conversation_and_the_log_says_so(
