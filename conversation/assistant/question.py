@@ -12,8 +12,9 @@ SHORTEST_WORD = 3
 
 _ADDRESSED = re.compile(r"(?<![\w@])@assistant\b[:,]?", re.IGNORECASE)
 _COMMAND = re.compile(r"/([A-Za-z][\w-]*)(?:\s+(.*))?$", re.DOTALL)
+# No pair holds another beginning of its kind: thousands of beginnings would otherwise each be read to the end.
 _QUOTED = re.compile(
-    r"\"([^\"\n]+)\"|“([^”\n]+)”|„([^“”\n]+)[“”]|«([^»\n]+)»|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)"
+    r"\"([^\"\n]+)\"|“([^“”\n]+)”|„([^„“”\n]+)[“”]|«([^«»\n]+)»|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)"
 )
 # snake_case, a.b, a/b, a::b, kebab-with-2, CamelCase, E501, v2: what no sentence has by chance.
 _IDENTIFIER = re.compile(

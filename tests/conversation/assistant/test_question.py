@@ -84,3 +84,8 @@ def test_any_text_is_read_without_a_fault(text: str) -> None:
 
     assert all(words.strip() for words in [*found.exact, *found.words])
     command_of(text)
+
+
+@pytest.mark.parametrize(("begin", "end"), ["“”", "«»", "„“"])
+def test_a_quotation_that_is_not_closed_does_not_reach_into_the_next(begin: str, end: str) -> None:
+    assert wanted(f"{begin}one {begin}two words{end}").exact == ['"two words"']
