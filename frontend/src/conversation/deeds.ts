@@ -19,6 +19,8 @@ export interface DeedsPage {
   openReaders: (action: MessageAction) => void;
   confirmDelete: (message: Message) => Promise<boolean>;
   show: (messageId: string) => void;
+  /** Brings a message into the page if it is not there. */
+  reveal: (message: Message) => void;
   /** The focus goes back to where writing happens, or to the message. */
   leaveEdit: (message: Message) => void;
 }
@@ -50,7 +52,10 @@ export class Deeds {
     const own = messages.findLast(
       ({ author, deleted_at }) => author.id === this.#page.state.user.id && deleted_at === null,
     );
-    if (own !== undefined) this.#edit(own);
+    if (own !== undefined) {
+      this.#edit(own);
+      this.#page.reveal(own);
+    }
     return own !== undefined;
   }
 

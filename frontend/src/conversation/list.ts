@@ -1,5 +1,5 @@
 import type { UserSocket } from "../realtime/user_socket";
-import type { Message, Unread } from "./message";
+import { ASSISTANT_ID, type Message, type Unread } from "./message";
 import { shortBody } from "./message_parts";
 import { isActive } from "./runs";
 import { showRowUnread } from "./unread";
@@ -64,7 +64,7 @@ export class ConversationList {
     const isOwn = message.author.id === this.#userId;
     const preview = row.querySelector("[data-row-preview]");
     if (preview !== null) {
-      preview.textContent = `${isOwn ? "You" : message.author.username}: ${previewOf(message)}`;
+      preview.textContent = `${isOwn ? "You" : nameOf(message)}: ${previewOf(message)}`;
     }
     const time = row.querySelector("time");
     if (time !== null) {
@@ -164,6 +164,10 @@ export class ConversationList {
   #row(id: string): HTMLElement | null {
     return this.#element.querySelector(`[data-conversation="${CSS.escape(id)}"]`);
   }
+}
+
+function nameOf({ author }: Message): string {
+  return author.id === ASSISTANT_ID ? "Assistant" : author.username;
 }
 
 function previewOf(message: Message): string {

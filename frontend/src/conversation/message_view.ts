@@ -166,6 +166,15 @@ export function editForm(view: MessageView, key: string, message: Message): Temp
   </form>`;
 }
 
+/** Puts the caret behind the text of an edit that has just begun below `place`. */
+export function focusEdit(place: ParentNode): void {
+  const field = place.querySelector<HTMLTextAreaElement>(".edit-field:not([data-begun])");
+  if (field === null) return;
+  field.dataset.begun = "";
+  field.focus();
+  field.setSelectionRange(field.value.length, field.value.length);
+}
+
 export function initialOf(person: Person): string {
   return [...person.username].slice(0, 1).join("").toLocaleUpperCase();
 }

@@ -166,6 +166,7 @@ class ConversationPage {
       openReaders: (action) => popovers.readers(action),
       confirmDelete,
       show: (id) => void this.#past.show(id),
+      reveal: (message) => void this.#list.reveal(keyOf(message)),
       leaveEdit: () => this.#composer.focus(),
     });
   }

@@ -171,8 +171,7 @@ export class Panels {
   /** Opens the list of what was pinned. */
   async openPins(): Promise<void> {
     const { pinsList } = await import("./pins_panel");
-    const { state, room } = this.#page;
-    const list = await pinsList(state, room, (message) => void this.#goTo(message, ""));
+    const list = await pinsList(this.#page.state, (message) => void this.#goTo(message, ""));
     this.#panel.open("pins", "Pinned", [list]);
     (list.querySelector<HTMLElement>("button") ?? list).focus();
   }

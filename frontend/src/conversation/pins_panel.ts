@@ -3,13 +3,11 @@ import { icon } from "../icon";
 import { dayHeading } from "../times";
 import type { Message } from "./message";
 import { shortBody } from "./message_parts";
-import type { HistoryPage, Room } from "./room";
 import type { ConversationState } from "./state";
 
 /** The pinned messages as a list of ways to them; those that the page does not hold are read first. */
 export async function pinsList(
   state: ConversationState,
-  room: Room,
   goTo: (message: Message) => void,
 ): Promise<HTMLElement> {
   const list = document.createElement("div");
@@ -18,12 +16,11 @@ export async function pinsList(
   let problem = "";
   const missing = state.pins.some((id) => state.timeline.get(id) === undefined);
   if (missing) {
-    try {
-      const page = await room.ask<Pick<HistoryPage, "messages">>("fetch_pins", {});
-      state.timeline.hold(page.messages);
-    } catch (error) {
-      problem = error instanceof Error ? error.message : "";
-    }
+    const address = `/api/v1/conversations/${state.heading.id}/pins/`;
+    const answer = await fetch(address, { cache: "no-store" }).catch(() => null);
+    if (answer?.ok)
+      state.timeline.hold(((await answer.json()) as { messages: Message[] }).messages);
+    else problem = "The server did not answer.";
   }
   const pinned = state.pins.flatMap((id) => state.timeline.get(id) ?? []);
   render(

@@ -5,7 +5,7 @@ import { dayHeading } from "../times";
 import { type Row, rowsOf } from "./grouping";
 import type { Message, UnsentMessage } from "./message";
 import { messageRow, unsentRow } from "./message_row";
-import type { MessageAction, MessageView } from "./message_view";
+import { focusEdit, type MessageAction, type MessageView } from "./message_view";
 import type { RunningAnswer } from "./running_answer";
 import type { LiveRun } from "./runs";
 import type { RowsView } from "./timeline_element";
@@ -56,6 +56,10 @@ export class ThreadPanel extends LitElement {
   streamed(run: LiveRun): void {
     const answer = this.querySelector<RunningAnswer>(`running-answer[data-run="${run.id}"]`);
     if (answer !== null) answer.text = run.text;
+  }
+
+  protected override updated(): void {
+    focusEdit(this);
   }
 
   protected override render(): TemplateResult | typeof nothing {

@@ -4,7 +4,7 @@ import { icon } from "../icon";
 import { dayHeading } from "../times";
 import type { Row } from "./grouping";
 import { messageRow, unsentRow } from "./message_row";
-import type { MessageAction, MessageView } from "./message_view";
+import { focusEdit, type MessageAction, type MessageView } from "./message_view";
 import type { RunningAnswer } from "./running_answer";
 import type { LiveRun } from "./runs";
 import type { Scroller } from "./scroller";
@@ -109,6 +109,7 @@ export class ConversationTimeline extends LitElement {
     if (list !== null) this.#sizes.observe(list);
     this.#measure();
     this.scroller?.settle();
+    focusEdit(this);
     // A row that has left the page takes its focus along: the list keeps it.
     if (this.#focusedKey !== null && this.#rowElement(this.#focusedKey) === null) {
       this.closest<HTMLElement>("[data-scroller]")?.focus({ preventScroll: true });

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commsite.realtime.errors import PushError
 from conversation.assistant import branches, shapes
 from conversation.assistant.context import turns_of
 from conversation.assistant.models import Run
 from conversation.assistant.schema import SelectBranch
 from conversation.message_actions import delete_message
+from conversation.models import Message
 from conversation.rates import rates
 from conversation.schema import NameMessage
 from tests.conversation.assistant.test_convergence import Talk
@@ -83,6 +85,20 @@ def test_only_selected_alternatives_count(talk: Talk) -> None:
     turns = read(talk.ask("Then?"))
     assert ("assistant", "One.") in turns
     assert ("assistant", "Two.") not in turns
+
+
+def test_an_alternative_is_named_by_itself_or_by_its_number(talk: Talk) -> None:
+    first = talk.answered("Why?", "One.")
+    talk.again(first, "Two.")
+    named = uuid.UUID(first.message["id"])
+
+    for index, expected in ((2, "Two."), (1, "One.")):
+        command = SelectBranch(message_id=named, index=index)
+        chosen = branches.select_branch(talk.room, talk.user_id, command)
+        assert Message.objects.get(pk=chosen["message_id"]).body == expected
+
+    with pytest.raises(PushError, match="There are not 3 alternatives"):
+        branches.select_branch(talk.room, talk.user_id, SelectBranch(message_id=named, index=3))
 
 
 def test_what_was_deleted_is_not_read(talk: Talk, say: Callable[..., Any], ada: User) -> None:
