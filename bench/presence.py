@@ -24,6 +24,8 @@ FEW, MANY = 100, 10_000
 RECEIVERS = 1_000
 JOINERS = 16
 PACE_S = 0.05
+LEAST_JOINS, LONGEST_S = 4 * JOINERS, 20.0
+"""A window is longer where so few joins fit into it."""
 OFF = "1000000"
 JOINS = "crowd:joins"
 DIFFS = "crowd:diffs"
@@ -114,6 +116,8 @@ async def _join_and_leave(server: Server, joins: Joins, window_s: float) -> tupl
     await asyncio.sleep(0.3)
     before, cpu, start = count, server.cpu_s(), time.perf_counter()
     await asyncio.sleep(window_s)
+    while count - before < LEAST_JOINS and time.perf_counter() - start < LONGEST_S:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
     done, spent, took_s = count - before, server.cpu_s() - cpu, time.perf_counter() - start
     is_running = False
     await asyncio.gather(*running)

@@ -302,11 +302,12 @@ class Backplane:
                 message = await layer.receive(self.mailbox)
             except Exception as error:
                 logger.warning("backplane: cannot receive: %s", error)
-                self._deaf_s = max(
-                    self._deaf_s, DEAF_S / 2
-                )  # the layer may take the mailbox for open
                 await asyncio.sleep(RETRY_S)
-                continue
+                if (
+                    layer is self._layer
+                ):  # it takes the mailbox for open, though nothing will ever come
+                    self._deaf_s = float("inf")
+                return
             try:
                 self._dispatch(message)
             except Exception:
@@ -342,7 +343,7 @@ class Backplane:
     def _on_echo(self, packet: Packet) -> None:
         """Our own words have come back: the link stands. What was said while it did not was missed."""
         if packet.heads is not None:
-            self._deaf_s = 0.0
+            self._deaf_s = self._deaf_s if self._deaf_s == float("inf") else 0.0
             if self._is_cut:
                 self._is_cut = False
                 self._receiver.on_missed(CONTROL)

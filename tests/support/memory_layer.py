@@ -17,6 +17,8 @@ class MemoryLayer:
         self.is_down = False
         self.is_hanging = False
         self.lose_next = 0
+        self.refuse_receives = 0
+        """So many mailboxes more are taken for open and are not, as channels_redis does when Redis refuses."""
         self.dead: set[str] = set()
         """Mailboxes whose link is dead without a word: nothing arrives until it is made anew."""
         self.sent = 0
@@ -35,6 +37,9 @@ class MemoryLayer:
         return name
 
     async def receive(self, mailbox: str) -> dict[str, Any]:
+        if self.refuse_receives:
+            self.refuse_receives -= 1
+            raise ConnectionError("the mailbox could not be opened")
         return await self.mailboxes.setdefault(mailbox, asyncio.Queue()).get()
 
     def renewed(self) -> MemoryLayer:
@@ -48,7 +53,7 @@ class MemoryLayer:
 
     async def send(self, mailbox: str, message: dict[str, Any]) -> None:
         await self._work()
-        if mailbox not in self.dead:
+        if mailbox not in self.dead and mailbox in self.mailboxes:
             self.mailboxes[mailbox].put_nowait(message)
 
     async def group_add(self, group: str, mailbox: str) -> None:
@@ -65,5 +70,5 @@ class MemoryLayer:
         if self.lose_next:
             self.lose_next -= 1
             return
-        for mailbox in self.groups[group] - self.dead:
+        for mailbox in self.groups[group] & self.mailboxes.keys() - self.dead:
             self.mailboxes[mailbox].put_nowait(message)

@@ -408,3 +408,22 @@ async def test_once_an_own_beacon_is_back_what_was_missed_is_looked_for(
     await condition(lambda: bool(gaps))
     beacons.cancel()
     assert not hubs[0].backplane._is_cut
+
+
+async def test_a_mailbox_that_could_not_be_opened_again_is_tried_until_calls_arrive(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(payload: dict[str, Any]) -> dict[str, Any]:
+        return {"heard": payload["said"]}
+
+    hubs[1].backplane.answers["echo"] = answer
+    mailbox = hubs[1].backplane.mailbox
+    layer.dead.add(mailbox)
+    layer.refuse_receives = 3
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
+    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
+    beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
+    await condition(lambda: not layer.refuse_receives and mailbox in layer.mailboxes)
+    beacons.cancel()
+
+    assert await hubs[0].backplane.call(mailbox, "echo", {"said": 1}, 5.0) == {"heard": 1}
