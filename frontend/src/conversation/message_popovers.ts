@@ -1,6 +1,7 @@
 import type { Message } from "./message";
 import { itemsFor, openMenu, openReaders } from "./message_menu";
 import type { MessageAction, Verb } from "./message_view";
+import { onDemand } from "./on_demand";
 import type { ConversationState } from "./state";
 
 /** What opens beside a message: its menu, the emoji, its readers. */
@@ -27,8 +28,8 @@ export class MessagePopovers {
   }
 
   async emoji(action: MessageAction): Promise<void> {
-    const { openEmojiPicker } = await import("./emoji_picker");
-    openEmojiPicker(action.anchor ?? null, (value) => {
+    const part = await onDemand(() => import("./emoji_picker"));
+    part?.openEmojiPicker(action.anchor ?? null, (value) => {
       this.#act({ ...action, verb: "react", value });
     });
   }

@@ -1,5 +1,6 @@
 import type { Attachment, Message, UnsentMessage } from "./message";
 import type { MessageAction } from "./message_view";
+import { fetchAhead, onDemand } from "./on_demand";
 import { READ_MS } from "./reading";
 import type { HistoryPage, Room } from "./room";
 import type { LiveRun } from "./runs";
@@ -9,7 +10,9 @@ import type { ConversationState } from "./state";
 import type { ThreadPanel } from "./thread_panel";
 import type { RowsView } from "./timeline_element";
 
-const PRELOAD_MS = 1_500;
+const AHEAD_MS = 1_500;
+const search = () => import("./search_panel");
+const thread = () => import("./thread_panel");
 
 /** A form that writes into a thread. */
 export interface ThreadComposer {
@@ -50,9 +53,8 @@ export class Panels {
     element.addEventListener("history", () => void this.#readThread());
     // At hand when they are asked for, but after all that the page needs first.
     window.setTimeout(() => {
-      void import("./search_panel");
-      void import("./thread_panel");
-    }, PRELOAD_MS);
+      if (page.room.isJoined) fetchAhead(search, thread);
+    }, AHEAD_MS);
   }
 
   /** The thread that is open, if one is. */
@@ -91,7 +93,7 @@ export class Panels {
       this.#thread.composer.focus();
       return;
     }
-    await import("./thread_panel");
+    if ((await onDemand(thread)) === null) return;
     const element = document.createElement("thread-panel") as ThreadPanel;
     const form = copyOf("#thread-composer");
     this.#panel.open("thread", "Thread", [element, form], () => {
@@ -134,14 +136,14 @@ export class Panels {
     await this.#page.goTo(message);
     if (message.thread_id !== null) await this.openThread(message.thread_id);
     if (query === "") return;
-    const { highlight } = await import("./search_marks");
-    highlight(this.#page.place, query);
+    const part = await onDemand(() => import("./search_marks"));
+    part?.highlight(this.#page.place, query);
   }
 
   /** Opens the search, with words if they are known already. */
   async openSearch(query = ""): Promise<void> {
     if (this.#search === null || this.#panel.kind !== "search") {
-      await import("./search_panel");
+      if ((await onDemand(search)) === null) return;
       this.#search = document.createElement("search-panel") as SearchPanel;
       this.#search.search = (words, before) => this.#find(words, before);
       this.#search.addEventListener("go-to", (event) => {
@@ -170,8 +172,9 @@ export class Panels {
 
   /** Opens the list of what was pinned. */
   async openPins(): Promise<void> {
-    const { pinsList } = await import("./pins_panel");
-    const list = await pinsList(this.#page.state, (message) => void this.#goTo(message, ""));
+    const part = await onDemand(() => import("./pins_panel"));
+    if (part === null) return;
+    const list = await part.pinsList(this.#page.state, (message) => void this.#goTo(message, ""));
     this.#panel.open("pins", "Pinned", [list]);
     (list.querySelector<HTMLElement>("button") ?? list).focus();
   }
