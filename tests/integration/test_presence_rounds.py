@@ -36,8 +36,8 @@ AT_LEAST = 5
 CLIENTS = int(os.environ.get("COMMSITE_TEST_CLIENTS", "1000" if IS_NIGHTLY else "60"))
 BROADCAST_S, DOWN_S, GRACE_S = (0.5, 40.0, 32.0) if IS_NIGHTLY else (0.3, 6.0, 5.0)
 SHORT_S, LONG_S = (6.0, DOWN_S + 1.5) if IS_NIGHTLY else (2.0, DOWN_S + 1.0)
+SLACK_S = 12.0 if IS_NIGHTLY else 4 * BROADCAST_S + 1.0
 """What the link needs to stand again and processes to catch up; and a thousand who come back at once, to be shown."""
-"""What the link needs to stand again and the processes to catch up; and a thousand who come back at once, to be shown."""
 REST_S = 180.0 if IS_NIGHTLY else 20.0
 """How long a round may take to come to rest; how long it took is in the report."""
 SETTINGS = {
