@@ -5,7 +5,7 @@ import type { Scroller } from "./scroller";
 import type { ConversationState } from "./state";
 import type { ConversationTimeline } from "./timeline_element";
 
-const HISTORY_AHEAD_PX = 1_200;
+const HISTORY_AHEAD_PX = 600;
 /** So many older messages at a time. */
 const OLDER = 100;
 
