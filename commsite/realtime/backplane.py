@@ -259,8 +259,6 @@ class Backplane:
             return
         for shard in self._confirmed - needed - {CONTROL}:
             self._confirmed.discard(shard)
-            for key in [key for key in self._heads if key[2] == shard]:
-                del self._heads[key]
             self._spawn(self._leave(shard))
         for shard in needed | {CONTROL}:
             if shard not in self._confirmed and shard not in self._subscribing:
@@ -349,18 +347,24 @@ class Backplane:
                 self._receiver.on_missed(CONTROL)
 
     def _see(self, node: str, epoch: int, shard: int, upto: int, *, is_beacon: bool) -> None:
-        """Holds what should have come (`upto`) against what came."""
-        if shard != CONTROL and shard not in self._confirmed and shard not in self._subscribing:
-            return
-        known = self._heads.get((node, epoch, shard))
-        if known is not None and upto > known:
+        """Holds what should have come (`upto`) against what came. A process numbers from 1: what it said before it was
+        heard for the first time counts as missed. Beacons also tell how far the shards are that nobody here needs yet.
+        """
+        known = self._heads.get((node, epoch, shard), 0)
+        is_needed = shard == CONTROL or shard in self._confirmed or shard in self._subscribing
+        if is_needed and upto > known:
             count("backplane_gaps_total")
             logger.warning(
                 "backplane: missed %s messages of %s in shard %s", upto - known, node, shard
             )
             self._receiver.on_missed(shard)
-        if is_beacon and (known is None or upto > known):
+        if is_beacon and upto > known:
             self._heads[node, epoch, shard] = upto
+
+    def forget(self, node: str) -> None:
+        """The process is gone: nothing more comes of it."""
+        for key in [key for key in self._heads if key[0] == node]:
+            del self._heads[key]
 
     def _on_call(self, call: Call) -> None:
         if call.kind is None:

@@ -304,6 +304,7 @@ class Hub:
         self.admission.forget_past()
         self._report_users(is_full=True)
         for node in self.census.expire(now):
+            self.backplane.forget(node)
             telemetry.emit("node_lost", node=node)
         self.backplane.tend({shard_of(topic) for topic in self.fanout.topics})
 
@@ -355,6 +356,7 @@ class Hub:
             return
         if kind == "census_gone":
             self.census.forget(node)
+            self.backplane.forget(node)
             return
         is_new = node not in self.census.nodes
         counts = {int(user_id): number for user_id, number in payload["counts"].items()}

@@ -185,6 +185,40 @@ async def test_a_gap_shows_by_the_beacon_when_nothing_follows(
     await second.until(lambda frame: frame.payload == {"n": 2})
 
 
+@pytest.mark.parametrize("is_followed", [True, False])
+async def test_what_was_lost_before_a_process_was_heard_at_all_is_found(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch, is_followed: bool
+) -> None:
+    first, second = await two_in(hubs, "log:a")
+    layer.lose_next = 1
+    hubs[0].announce(rooms.commit("a"))
+    await condition(lambda: not layer.lose_next)
+    if is_followed:  # by something in the same shard that has no place in the history
+        tell(first, "log:a", 0)
+    else:
+        await beacon(hubs[0], monkeypatch)
+    await second.until(lambda frame: frame.payload == {"n": 1})
+
+
+async def test_what_was_said_before_a_shard_was_needed_is_no_gap(
+    hubs: list[Hub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missed: list[int] = []
+    first = SocketClient.connect(hubs[0], 1)
+    await first.join("room:1")
+    tell(first, "room:1", 1)
+    await condition(lambda: not hubs[0].backplane._pending)
+    await beacon(hubs[0], monkeypatch)
+    monkeypatch.setattr(hubs[1], "on_missed", missed.append)
+    second = SocketClient.connect(hubs[1], 2)
+    await second.join("room:1")
+    tell(first, "room:1", 2)
+    await second.until(told(2))
+    await beacon(hubs[0], monkeypatch)
+    await settle()
+    assert missed == []
+
+
 async def test_a_failed_publish_is_a_gap_that_heals(
     hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
