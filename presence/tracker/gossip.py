@@ -31,7 +31,8 @@ class TransferAnswer(msgspec.Struct, array_like=True, tag="answer"):
     """To one: this is what you asked for, one replica's worth of it, or a part of that.
 
     The parts of an answer have one stretch between them; each holds some of its entries and removals. They mean
-    something only together.
+    something only together. `clock` is what the replica that the answer is about knew when all this had happened:
+    somebody may have left there because they had come elsewhere.
     """
 
     sender: Replica
@@ -39,14 +40,16 @@ class TransferAnswer(msgspec.Struct, array_like=True, tag="answer"):
     delta: Delta
     number: int = 0
     of: int = 1
+    clock: Clock = {}
 
 
 class Goodbye(msgspec.Struct, array_like=True, tag="goodbye"):
-    """To everybody: I end. Show my entries for `linger_s` more, so that my clients can come back elsewhere unseen."""
+    """To everybody: I end, and knew this much. Show my entries for `linger_s` more: my clients come back elsewhere."""
 
     sender: Replica
     linger_s: float = 0.0
     delta: Delta | None = None
+    clock: Clock = {}
 
 
 Gossip = Heartbeat | TransferRequest | TransferAnswer | Goodbye

@@ -48,7 +48,7 @@ class Peers:
         return None if known is None else self._peers[known]
 
     def meet(self, replica: Replica, now: float, target: int) -> Peer:
-        """A replica that was never heard. Its namesake must be removed before."""
+        """A replica that was never heard. From now on it alone has its name."""
         self._names[replica.name] = replica
         peer = self._peers[replica] = Peer(replica, now, target)
         return peer
@@ -59,7 +59,7 @@ class Peers:
 
     def remove(self, replica: Replica) -> None:
         """Forgets a replica and what the others said of it."""
-        if self._peers.pop(replica, None) is not None:
+        if self._peers.pop(replica, None) is not None and self._names[replica.name] == replica:
             del self._names[replica.name]
         for peer in self:
             peer.clock.pop(replica, None)
@@ -85,14 +85,30 @@ class Peers:
         """True when an overdue peer is to be removed, and not only down."""
         return peer.leaves_at is not None or now >= peer.heard_at + self._periods.permdown_s
 
+    def is_ahead(self, known: Clock) -> bool:
+        """Whether somebody knows more than `known`, or of somebody who was never heard of here."""
+        return any(
+            peer.is_up
+            and (
+                ahead(peer.clock, known)
+                or any(map(self._is_stranger, peer.clock.keys() - known.keys()))
+            )
+            for peer in self
+        )
+
+    def _is_stranger(self, replica: Replica) -> bool:
+        return replica not in self._peers and self.may_meet(replica)
+
     def sources(self, known: Clock) -> dict[Replica, list[Replica]]:
-        """For each replica of `known` that somebody knows more of: who does."""
+        """For each replica of `known` that somebody knows more of: who can be asked. One that ends cannot."""
         sources: dict[Replica, list[Replica]] = {}
         for peer in self:
-            if peer.is_up and peer.leaves_at is None:
-                for replica in ahead(peer.clock, known):
-                    sources.setdefault(replica, []).append(peer.replica)
-        return sources
+            if not peer.is_up:
+                continue
+            for replica in ahead(peer.clock, known):
+                able = [one for one in (peer, self._peers[replica]) if one.leaves_at is None]
+                sources.setdefault(replica, []).extend(one.replica for one in able[:1])
+        return {replica: able for replica, able in sources.items() if able}
 
     def _deadline(self, peer: Peer) -> float:
         return peer.deadline(self._periods.down_s, self._periods.permdown_s)

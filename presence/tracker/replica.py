@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -38,7 +39,7 @@ class Peer:
     number: int = -1
     """Of its last heartbeat."""
     clock: dict[Replica, int] = field(default_factory=dict)
-    """What it knew then."""
+    """What it knew when it last spoke."""
     asked_at: float = float("-inf")
     """When its events were last asked for, of anyone."""
     tries: int = 0
@@ -54,6 +55,12 @@ class Peer:
         if not self.is_up:
             return "down"
         return "up" if self.is_shown else "joining"
+
+    def knew(self, clock: Mapping[Replica, int]) -> None:
+        """It knew this much at some time, and has not forgotten any of it."""
+        for replica, counter in clock.items():
+            if counter > self.clock.get(replica, 0):
+                self.clock[replica] = counter
 
     def hear(self, now: float, counter: int) -> bool:
         """It gave a sign of life. True when it was down: then it must catch up to `counter` before it is shown."""

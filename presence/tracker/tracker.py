@@ -180,7 +180,8 @@ class Tracker:
     def stop(self, linger_s: float = 0.0) -> tuple[Gossip, ...]:
         """Says goodbye. The others show our entries for `linger_s` more: for a restart, until the clients are back."""
         self._has_stopped = True
-        return (Goodbye(self.replica, linger_s, self._state.flush()),)
+        delta = self._state.flush()
+        return (Goodbye(self.replica, linger_s, delta, self.clock()),)
 
     def _jitter_s(self) -> float:
         return self._random() * self.periods.jitter_s
@@ -264,19 +265,26 @@ class Tracker:
             return
         if heartbeat.number > peer.number and peer.leaves_at is None:
             peer.number = heartbeat.number
-            peer.clock = dict(heartbeat.clock)
+            was, peer.clock = peer.clock, dict(heartbeat.clock)
+            peer.knew({replica: was.get(replica, 0) for replica in heartbeat.clock})
             if peer.hear(now, counter):
                 self.hasten(now)
         self._merge(now, peer, heartbeat.delta, diff)
         self._plan_asking(peer.clock, now)
 
     def _meet(self, now: float, sender: Replica, counter: int, diff: Diff) -> Peer | None:
-        """A new acquaintance, which should hear of us too. It ends the earlier run of its name."""
+        """A new acquaintance, which should hear of us too. It ends the earlier run of its name.
+
+        The people of that run are shown until it would have been down: they are on their way back.
+        """
         if not self._peers.may_meet(sender):
             return None
         if namesake := self._peers.namesake(sender):
             self._peers.depart(namesake.replica, now)
-            self._remove(namesake, diff)
+            if not namesake.is_up:
+                self._remove(namesake, diff)
+            elif namesake.leaves_at is None:
+                namesake.leaves_at = namesake.deadline(self.periods.down_s, self.periods.permdown_s)
         self.hasten(now)
         return self._peers.meet(sender, now, counter)
 
@@ -288,8 +296,16 @@ class Tracker:
             if replica == self.replica or replica in self._peers:
                 delta = self._state.answer(replica, counter)
                 parts = () if delta is None else tuple(delta.parts(self._part_bytes))
+                clock = self._clock_of(replica)
                 for number, part in enumerate(parts):
-                    yield TransferAnswer(self.replica, request.sender, part, number, len(parts))
+                    yield TransferAnswer(
+                        self.replica, request.sender, part, number, len(parts), clock
+                    )
+
+    def _clock_of(self, replica: Replica) -> Clock:
+        """How much a replica is known to have known."""
+        peer = self._peers.get(replica)
+        return self.clock() if peer is None else dict(peer.clock)
 
     def _on_answer(self, now: float, answer: TransferAnswer, diff: Diff) -> None:
         peer = self._peers.get(answer.delta.replica)
@@ -301,14 +317,24 @@ class Tracker:
         else:
             peer.asked_at = float("-inf")
             peer.tries = 0
+            self._learn(peer, answer.clock)
             self._merge(now, peer, delta, diff)
+            self._plan_asking(peer.clock, now)
+
+    def _learn(self, peer: Peer, clock: Clock) -> None:
+        """Takes what a peer knew, as far as it is about those whom we know."""
+        peer.knew(
+            {replica: counter for replica, counter in clock.items() if replica in self._peers}
+        )
 
     def _on_goodbye(self, now: float, goodbye: Goodbye, diff: Diff) -> None:
         self._peers.depart(goodbye.sender, now)
         peer = self._peers.get(goodbye.sender)
         if peer is None:
             return
+        self._learn(peer, goodbye.clock)
         self._merge(now, peer, goodbye.delta, diff)
+        self._plan_asking(peer.clock, now)
         linger_s = min(goodbye.linger_s, self.periods.down_s)
         if linger_s > 0 and peer.is_up:
             peer.leaves_at = peer.leaves_at or now + linger_s
@@ -333,7 +359,7 @@ class Tracker:
     @property
     def _is_behind(self) -> bool:
         """True while somebody is known to know more."""
-        return bool(self._peers.sources(self._known()))
+        return self._peers.is_ahead(self._known())
 
     def _end_farewells(self, now: float, diff: Diff) -> None:
         """Once nothing is missing any more, those who were held back are gone indeed."""

@@ -90,6 +90,76 @@ def test_who_moved_while_nothing_was_heard_is_not_seen_to_leave() -> None:
     assert len(diff.topics[TOPIC].joins) == len(diff.topics[TOPIC].leaves) == 1
 
 
+def words_of(cluster: Cluster, sender: str, to: str) -> int:
+    """Where on the network what one has to say to another is waiting."""
+    return next(place for place, word in enumerate(cluster.network) if word[:2] == (sender, to))
+
+
+def say(cluster: Cluster, name: str) -> None:
+    """The heartbeat of a process goes out now."""
+    tracker = cluster.trackers[name]
+    tracker._broadcast_at = cluster.now
+    cluster.tick(name)
+
+
+def test_what_a_goodbye_tells_may_be_half_of_a_move_too() -> None:
+    cluster = Cluster("a", "b", "c")
+    cluster.track("a", "ada")
+    cluster.periods_pass(2)
+    cluster.track("b", "ada", "later")
+    say(cluster, "b")
+    cluster.deliver(words_of(cluster, "b", "a"))
+    cluster.untrack("a", "ada")
+    cluster.stop("a", linger_s=3.0)
+
+    cluster.deliver(words_of(cluster, "a", "c"))
+    assert cluster.seen("c") == {"ada"}
+    cluster.settle()
+
+    assert [entry.id for entry in cluster.trackers["c"].list(TOPIC)] == ["later"]
+
+
+def test_nobody_leaves_for_a_process_that_was_not_heard_yet() -> None:
+    cluster = Cluster("a", "c")
+    cluster.track("a", "ada")
+    cluster.periods_pass(2)
+    cluster.start("b")
+    cluster.track("b", "ada", "later")
+    say(cluster, "b")
+    cluster.deliver(words_of(cluster, "b", "a"))
+    cluster.untrack("a", "ada")
+    say(cluster, "a")
+
+    cluster.deliver(words_of(cluster, "a", "c"))
+    assert cluster.seen("c") == {"ada"}
+    cluster.settle()
+
+    assert [entry.id for entry in cluster.trackers["c"].list(TOPIC)] == ["later"]
+
+
+def test_what_an_answer_told_of_others_is_not_forgotten_for_an_older_heartbeat() -> None:
+    cluster = Cluster("a", "b", "c")
+    cluster.track("a", "ada")
+    cluster.periods_pass(2)
+    say(cluster, "a")
+    late = words_of(cluster, "a", "c")
+    cluster.track("b", "ada", "later")
+    say(cluster, "b")
+    cluster.deliver(words_of(cluster, "b", "a"))
+    cluster.untrack("a", "ada")
+    cluster.trackers["a"]._state.flush()
+    a, c = cluster.trackers["a"], cluster.trackers["c"]
+    request = TransferRequest(c.replica, a.replica, {a.replica: c.clock()[a.replica]})
+    for answer in a.on_message(cluster.now, request).messages:
+        cluster._take("c", c.on_message(cluster.now, answer))
+
+    cluster.deliver(late)
+    assert cluster.seen("c") == {"ada"}
+    cluster.settle()
+
+    assert [entry.id for entry in cluster.trackers["c"].list(TOPIC)] == ["later"]
+
+
 def test_who_left_is_gone_as_soon_as_nothing_is_missing_any_more() -> None:
     cluster = Cluster("a", "b", "c")
     cluster.track("a", "ada")

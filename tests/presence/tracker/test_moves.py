@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,8 @@ steps = st.lists(
     st.one_of(
         st.tuples(st.just("move"), st.sampled_from(KEYS), st.sampled_from(NAMES)),
         st.tuples(st.just("split"), st.sampled_from(NAMES), PAUSES),
+        st.tuples(st.just("part"), st.integers(0, 1_000), PAUSES),
+        st.tuples(st.just("restart"), st.sampled_from(NAMES), PAUSES),
         st.tuples(st.just("lose"), st.integers(0, 50), PAUSES),
         st.tuples(st.just("wait"), st.just(0), PAUSES),
     ),
@@ -34,6 +38,8 @@ class Travel:
     def __init__(self) -> None:
         self.cluster = Cluster(*NAMES)
         self.at = dict.fromkeys(KEYS, "a")
+        self.fresh: set[str] = set()
+        """Those who have just begun and may not have heard of everybody yet."""
         self.moves = 0
         for key in KEYS:
             self.cluster.track("a", key, "tab0")
@@ -50,13 +56,44 @@ class Travel:
             self.cluster.untrack(to, key, tab)
         self.at[key] = to
 
+    def part(self, order: int, seconds: float) -> None:
+        """One hears nobody for a while; then all ask for what they missed, and hear it in any order."""
+        chance = random.Random(order)
+        alone = chance.choice(NAMES)
+        self.cluster.split(alone, set(NAMES) - {alone})
+        for key in KEYS:
+            self.move(key, chance.choice(NAMES))
+        self.run(seconds)
+        self.cluster.heal()
+        for name in NAMES:
+            tracker = self.cluster.trackers[name]
+            self.cluster.tell(name, tracker.catch_up(self.cluster.time(name)))
+        while self.cluster.network:
+            self.cluster.deliver(chance.randrange(len(self.cluster.network)))
+            self.tidy()
+            self.check()
+        self.run(2 * PERIODS.broadcast_s)
+
+    def restart(self, name: str, seconds: float) -> None:
+        """In good order: some go elsewhere before the goodbye, others come back to the new run within the linger."""
+        here = [key for key in KEYS if self.at[key] == name]
+        for key in here[:1]:
+            self.move(key, next(other for other in NAMES if other != name))
+        self.run(seconds)
+        self.cluster.stop(name, linger_s=2.5)
+        self.cluster.start(name)
+        self.fresh.add(name)
+        for key in here[1:]:
+            self.at[key] = ""
+            self.move(key, name)
+        self.run(2 * PERIODS.broadcast_s)
+
     def tidy(self) -> None:
         """What the time of grace does: who is known to be back in another process goes from here."""
         for name in NAMES:
             for key in KEYS:
-                latest = max(
-                    number(entry.id) for entry in self.cluster.trackers[name].get_by_key(TOPIC, key)
-                )
+                seen = self.cluster.trackers[name].get_by_key(TOPIC, key)
+                latest = max((number(entry.id) for entry in seen), default=0)
                 own = [tab for _, one, tab in self.cluster.truth[name] if one == key]
                 for tab in own:
                     if number(tab) < latest:
@@ -71,7 +108,9 @@ class Travel:
 
     def check(self) -> None:
         for name in NAMES:
-            assert self.cluster.seen(name) == set(KEYS)
+            if name in self.fresh and self.cluster.seen(name) == set(KEYS):
+                self.fresh.discard(name)
+            assert name in self.fresh or self.cluster.seen(name) == set(KEYS), name
 
 
 @given(steps)
@@ -90,6 +129,10 @@ def test_who_only_moves_is_always_seen_everywhere(
             travel.run(
                 2 * PERIODS.broadcast_s
             )  # many splits in a row are one that is longer than the down period
+        elif verb == "part":
+            travel.part(int(what), float(more))  # type: ignore[arg-type]
+        elif verb == "restart":
+            travel.restart(str(what), float(more))  # type: ignore[arg-type]
         elif verb == "lose" and cluster.network:
             cluster.network.pop(int(what) % len(cluster.network))
         travel.tidy()
@@ -101,5 +144,6 @@ def test_who_only_moves_is_always_seen_everywhere(
     travel.tidy()
     cluster.periods_pass(2)
     travel.check()
+    assert not travel.fresh
     assert all(cluster.listed(name) == cluster.all_there_is() for name in NAMES)
     assert len(cluster.all_there_is()) == len(KEYS)

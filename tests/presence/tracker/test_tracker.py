@@ -130,16 +130,24 @@ def test_a_linger_is_no_longer_than_the_down_period(cluster: Cluster) -> None:
     assert cluster.seen("b") == set()
 
 
-def test_a_restarted_process_replaces_its_earlier_run_at_once(cluster: Cluster) -> None:
+def test_the_people_of_an_earlier_run_are_shown_until_it_would_have_been_down(
+    cluster: Cluster,
+) -> None:
     cluster.track("a", "ada")
+    cluster.track("a", "linus")
     cluster.periods_pass(2)
 
     cluster.kill("a")
     cluster.start("a")
     cluster.track("a", "grace")
+    cluster.track("a", "ada")
     cluster.periods_pass(1)
+    assert cluster.seen("b") == {"ada", "grace", "linus"}
+    cluster.run(PERIODS.down_s)
 
-    assert cluster.seen("b") == {"grace"}
+    assert cluster.seen("b") == {"ada", "grace"}
+    assert ("leave", "ada") not in cluster.joins_and_leaves("b")[:-2]
+    assert cluster.known_of("b") == {"a", "c"}
 
 
 def test_a_late_heartbeat_of_the_earlier_run_does_not_bring_it_back(cluster: Cluster) -> None:
@@ -148,7 +156,7 @@ def test_a_late_heartbeat_of_the_earlier_run_does_not_bring_it_back(cluster: Clu
     old = cluster.heartbeats("a")[-1]
     cluster.kill("a")
     cluster.start("a")
-    cluster.periods_pass(1)
+    cluster.run(PERIODS.down_s)
 
     outcome = cluster.trackers["b"].on_message(cluster.now, old)
 
