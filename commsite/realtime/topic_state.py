@@ -93,10 +93,13 @@ class TopicState:
     def is_same_for_all(self, pending: list[Outgoing]) -> bool:
         """True when every subscriber is to get all of these."""
         return not self.late and all(
-            each.announcement.exclude is None
-            and (each.announcement.version is None or not self.ahead)
+            each.announcement.exclude is None and not self._is_anybody_ahead(each.announcement)
             for each in pending
         )
+
+    def _is_anybody_ahead(self, its: Announcement) -> bool:
+        """Whether somebody may have read this piece already: of another key nobody has."""
+        return its.version is not None and any(its.key in read for read in self.ahead.values())
 
     def is_for(self, subscriber: Subscriber, its: Announcement) -> bool:
         """False for what the subscriber shall not get, or has read already."""

@@ -73,6 +73,27 @@ async def test_the_events_of_one_turn_are_one_write_of_the_same_bytes(connect: C
     assert [payload["n"] for payload in clients[2].of("room:1")] == list(range(5))
 
 
+async def test_who_has_read_ahead_of_one_state_does_not_make_the_others_dear(
+    hub: Hub, connect: Connect
+) -> None:
+    clients = [connect(n) for n in range(1, 4)]
+    for client in clients:
+        await client.join("room:1")
+        client.transport.writes.clear()
+    topic = hub.fanout.topics["room:1"]
+    topic.ahead[clients[0].socket.channels["room:1"]] = {"waits": 7}
+    for n in range(5):
+        tell(clients[0], "room:1", n, key="runs", version=n)
+    await settle()
+    assert [len(client.transport.writes) for client in clients] == [1, 1, 1]
+
+    tell(clients[0], "room:1", 5, key="waits", version=7)
+    tell(clients[0], "room:1", 6, key="waits", version=8)
+    await settle()
+    assert [payload["n"] for payload in clients[0].of("room:1")] == [0, 1, 2, 3, 4, 6]
+    assert [payload["n"] for payload in clients[1].of("room:1")] == [0, 1, 2, 3, 4, 5, 6]
+
+
 async def test_a_turn_of_many_bytes_is_flushed_early(connect: Connect) -> None:
     client = connect()
     await client.join("room:1")
