@@ -1,7 +1,7 @@
 """How much CPU an answer of 10,000 chunks costs between the model's server and the run, beside other clients; and how
 soon the server of a cancelled answer sees its connection closed.
 
-    python -m bench.assistant [--chunks 10000] [--rounds 5] [--pace 0] [--cancels 50]
+    python -m bench.assistant [--chunks 10000] [--rounds 5] [--pace 0] [--cancels 50] [--write]
 
 The server is a process of its own, pinned to another core, and writes each chunk by itself. What is counted is the CPU
 of the client's process: user and system, sockets included. Clients take turns. `--pace` puts microseconds between
@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING, Any
 import django
 import httpx2
 import uvloop
+
+from bench import dated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -258,12 +260,13 @@ async def cancel_often(url: str, times: int, told: Connection) -> list[float]:
 
 
 def main() -> int:
-    """Prints a table; returns 1 when the claim is missed."""
+    """Prints a section; returns 1 when the claim is missed."""
     parser = argparse.ArgumentParser(description="CPU of a streamed answer, beside other clients")
     parser.add_argument("--chunks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pace", type=int, default=0, help="microseconds between two chunks")
     parser.add_argument("--cancels", type=int, default=50)
+    parser.add_argument("--write", action="store_true", help="put it into bench/results/<date>.md")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commsite.settings")
     django.setup()
@@ -282,27 +285,45 @@ def main() -> int:
     finally:
         server.terminate()
         server.join()
-    if closed:
-        p50, p99 = closed[len(closed) // 2], closed[int(len(closed) * 0.99)]
-        print(f"closed at the server after a cancel: p50 {p50:.2f} ms, p99 {p99:.2f} ms\n")
-    return report(found, options.chunks, is_paced=options.pace > 0)
+    lines, is_reached = section(found, closed, options)
+    print("\n".join(lines))
+    if options.write:
+        dated.put(dated.path_of_today(), lines)
+    return 0 if is_reached else 1
 
 
-def report(found: dict[str, list[tuple[float, float]]], chunks: int, *, is_paced: bool) -> int:
-    """The medians, the least CPU first."""
+def section(
+    found: dict[str, list[tuple[float, float]]], closed: list[float], options: argparse.Namespace
+) -> tuple[list[str], bool]:
+    """The medians, the least CPU first, and whether the claim is reached (with a pace there is none)."""
     medians = {
         name: tuple(map(statistics.median, zip(*samples, strict=True)))
         for name, samples in found.items()
     }
     own = medians["commsite"][0]
-    print(f"{chunks:,} chunks      CPU s    wall s   µs a chunk   beside ours")
+    lines = [
+        "## The assistant's HTTP backend",
+        "",
+        f"{options.chunks:,} chunks, {options.pace} µs between two; {options.rounds} rounds.",
+        "",
+        "| | CPU s | wall s | µs a chunk | ÷ ours |",
+        "|---|---:|---:|---:|---:|",
+    ]
     for name, (cpu, wall) in sorted(medians.items(), key=lambda item: item[1]):
-        print(f"{name:16} {cpu:8.3f} {wall:9.3f} {cpu / chunks * 1e6:12.1f} {cpu / own:12.2f}")
-    if is_paced:
-        return 0
-    most = CLAIM_S * chunks / 10_000
-    print(f"claim: at most {most:.2f} s CPU: {'reached' if own <= most else 'MISSED'}")
-    return 0 if own <= most else 1
+        per_chunk = cpu / options.chunks * 1e6
+        lines.append(f"| {name} | {cpu:.3f} | {wall:.3f} | {per_chunk:.1f} | {cpu / own:.2f} |")
+    most = CLAIM_S * options.chunks / 10_000
+    is_reached = options.pace > 0 or own <= most
+    if not options.pace:
+        verdict = "reached" if is_reached else "**not reached**"
+        lines += ["", f"At most {most:.2f} s CPU: {verdict} ({own:.3f})."]
+    if closed:
+        p50, p99 = closed[len(closed) // 2], closed[int(len(closed) * 0.99)]
+        lines += [
+            "",
+            f"From a cancel to the closed connection at the server: p50 {p50:.2f} ms, p99 {p99:.2f} ms.",
+        ]
+    return lines, is_reached
 
 
 if __name__ == "__main__":

@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import datetime
 import itertools
 import json
 import os
-import re
 import sqlite3
 import statistics
 import sys
@@ -37,15 +35,15 @@ import psycopg
 import uvloop
 from picows import ws_connect
 
+from bench import dated
 from bench.dialects import Greeting, Phoenix
 from bench.load import Member, close_all
-from bench.run import RESULTS, _cores
+from bench.run import _cores
 from bench.servers import OURS, Fleet
 from tests.support.postgres import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from picows import WSFrame
 
@@ -301,16 +299,6 @@ def _table(name: str, samples: dict[str, list[Stored]]) -> list[str]:
     return lines
 
 
-def write(lines: list[str], today: datetime.date) -> Path:
-    """Puts the section into the dated file, in place of an earlier one of this day."""
-    path = RESULTS / f"{today.isoformat()}.md"
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    text = path.read_text() if path.exists() else f"# Benchmarks of {today.isoformat()}\n"
-    text = re.sub(rf"\n{HEADING}\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL)
-    path.write_text(text.rstrip() + "\n\n" + "\n".join(lines) + "\n")
-    return path
-
-
 def main() -> int:
     """Run from the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.persist", description=__doc__)
@@ -336,8 +324,7 @@ def main() -> int:
             lines += measure(postgres, options, cores)
     _say("\n".join(lines))
     if options.write:
-        today = datetime.datetime.now(tz=datetime.UTC).date()
-        _say(f"\nwritten to {write(lines, today).relative_to(RESULTS.parent.parent)}")
+        dated.put(dated.path_of_today(), lines)
     return 0
 
 

@@ -10,8 +10,6 @@ from bench import convergence, presence
 from bench.convergence import ENTRIES, NODES, PERIOD_S
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.convergence import Convergence
     from bench.presence import Diffs, Effort, Joins
     from bench.servers import Fleet
@@ -64,18 +62,6 @@ def section(results: PresenceResults) -> list[str]:
         lines += ["", f"### {NODES} nodes with {ENTRIES:,} entries each, cut off and healed", ""]
         lines += [*_convergence_rows(results.convergence), "", *_memory(results.convergence)]
     return lines
-
-
-def put(path: Path, lines: list[str]) -> None:
-    """Put the section into a file of results, in the place of an earlier one, before the remarks."""
-    text = path.read_text() if path.exists() else f"# Benchmarks of {path.stem}\n"
-    blocks = text.split("\n## ")
-    kept = [block for block in blocks if not f"## {block}".startswith(TITLE)]
-    remarks = [block for block in kept[1:] if block.startswith("Remarks")]
-    others = [block for block in kept[1:] if block not in remarks]
-    own = "\n".join(lines).removeprefix("## ") + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n## ".join([kept[0], *others, own, *remarks]))
 
 
 def _verdict(*, is_reached: bool) -> str:

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import dated
 from bench.scenarios import SCENARIOS, TARGETS, Scenario, Target
 
 if TYPE_CHECKING:
-    import datetime
-
     from bench.load import Sample
 
 PACKAGES = ("uvicorn", "uvloop", "websockets", "channels", "daphne", "twisted", "msgspec", "picows")
@@ -87,17 +86,16 @@ def machine() -> list[str]:
     ]
 
 
-def write(results: Results, today: datetime.date, how: str, notes: str, folder: Path) -> Path:
-    """Write `folder/<date>.md`; return its path."""
-    path = folder / f"{today.isoformat()}.md"
-    lines = [f"# Benchmarks of {today.isoformat()}", "", *machine(), f"- {how}", ""]
-    lines += ["## Claims", "", *verdicts(results), "", "## Figures (medians)"]
-    lines += [*figures(results), ""]
+def write(results: Results, path: Path, how: str, notes: str) -> None:
+    """Write the head of the file, the claims, the figures and what was remarked."""
+    head = [f"# Benchmarks of {path.stem}", "", *machine(), f"- {how}"]
+    sections = [
+        ["## Claims", "", *verdicts(results)],
+        ["## Figures (medians)", *figures(results)],
+    ]
     if notes:
-        lines += ["## Remarks", "", notes.strip(), ""]
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines))
-    return path
+        sections.append(["## Remarks", "", notes.strip()])
+    dated.put(path, *sections, head=head)
 
 
 def _header(scenario: Scenario) -> str:

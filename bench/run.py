@@ -6,7 +6,6 @@ The server under measurement has one core to itself, the load another.
 from __future__ import annotations
 
 import argparse
-import datetime
 import gc
 import os
 import resource
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import uvloop
 
-from bench import presence, presence_report, report
+from bench import dated, presence, presence_report, report
 from bench.report import Results
 from bench.scenarios import FULL, QUICK, SCENARIOS, Effort, Scenario
 from bench.servers import NAMES, OURS, PEERS, Fleet, Server
@@ -27,7 +26,6 @@ from bench.servers import NAMES, OURS, PEERS, Fleet, Server
 if TYPE_CHECKING:
     from bench.load import Sample
 
-RESULTS = Path(__file__).resolve().parent / "results"
 FILES_NEEDED = 12_000
 
 
@@ -114,18 +112,17 @@ def _presence(options: argparse.Namespace, fleet: Fleet) -> list[str]:
 
 
 def _write(options: argparse.Namespace, bench: Bench, told: list[str]) -> None:
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    path = RESULTS / f"{today.isoformat()}.md"
+    path = dated.path_of_today()
     if bench.scenarios:
         how = (
             f"{bench.pairs} rounds, interleaved; server on one core, load on another; "
             "ratios are ours ÷ peer of adjacent runs, then the median"
         )
         notes = options.notes.read_text() if options.notes else ""
-        report.write(bench.results, today, how, notes, RESULTS)
+        report.write(bench.results, path, how, notes)
     if told:
-        presence_report.put(path, told)
-    _say(f"\nwritten to {path.relative_to(RESULTS.parent.parent)}")
+        dated.put(path, told)
+    _say(f"\nwritten to {path.relative_to(dated.RESULTS.parent.parent)}")
 
 
 def _options() -> argparse.Namespace:
