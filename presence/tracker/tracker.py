@@ -381,5 +381,6 @@ class Tracker:
         self._peers.remove(peer.replica)
 
     def _show(self, change: Change) -> Diff:
-        self.roster.apply(change)
-        return Diff(change.joins, change.leaves)
+        diff = Diff()
+        diff.apply(self._farewells.apply(change, None))
+        return diff

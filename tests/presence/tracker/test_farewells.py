@@ -160,6 +160,26 @@ def test_what_an_answer_told_of_others_is_not_forgotten_for_an_older_heartbeat()
     assert [entry.id for entry in cluster.trackers["c"].list(TOPIC)] == ["later"]
 
 
+def test_who_comes_here_takes_the_place_of_what_waits_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster("a", "b", "c")
+    cluster.track("a", "ada")
+    cluster.periods_pass(2)
+    cluster.cut = {("b", "c"), ("c", "b")}
+    cluster.track("b", "grace")
+    cluster.untrack("a", "ada")
+    b, c = cluster.trackers["b"], cluster.trackers["c"]
+    monkeypatch.setattr(c, "_source", lambda peer, sources: b.replica)  # who does not hear it
+    cluster.periods_pass(1.5)
+    assert c._farewells
+
+    cluster.track("c", "ada", "phone")
+
+    assert [entry.id for entry in c.get_by_key(TOPIC, "ada")] == ["phone"]
+    assert not c._farewells
+
+
 def test_who_left_is_gone_as_soon_as_nothing_is_missing_any_more() -> None:
     cluster = Cluster("a", "b", "c")
     cluster.track("a", "ada")
