@@ -14,7 +14,7 @@ import msgspec
 from django.conf import settings
 
 from commsite.realtime.envelope import encode_payload
-from commsite.realtime.pubsub import announce_here, has_listeners
+from commsite.realtime.pubsub import announce_here, listeners
 from presence.naming import HIDDEN, hidden, public
 from presence.schema import TopicPresence
 from presence.tracker.delta import Entry
@@ -61,7 +61,8 @@ class Telling:
         self._readers = readers
         self._collector = Collector()
         self._timer: asyncio.TimerHandle | None = None
-        self._counted: set[str] = set()
+        self._counted: dict[str, int | None] = {}
+        """The topics that are told by numbers alone, with the number that everybody has; None: not all have one."""
         self._ears: dict[str, dict[str, set[Push]]] = {}
 
     # -- who is told of themselves
@@ -90,7 +91,12 @@ class Telling:
         if self._is_counted(topic) != (topic in self._counted):
             self._tell_all()  # the others must change over too, or the newcomer would be alone with its numbers
         if self._is_counted(topic):
-            return [(STATE, presences(self._own(topic, key))), (COUNTS, self._counts(topic))]
+            number = self._readers.count(topic)
+            if self._counted.get(topic, number) != number:
+                self._counted[topic] = (
+                    None  # the newcomer is ahead of the others: all get the next one
+                )
+            return [(STATE, presences(self._own(topic, key))), (COUNTS, _counts(number))]
         return state_parts(
             lambda: self._everybody(topic, key),
             lambda each: () if topic in self._counted else self._one(topic, each, key),
@@ -146,22 +152,28 @@ class Telling:
             return
         was_counted, is_counted = topic in self._counted, self._is_counted(topic)
         if is_counted:
-            self._counted.add(topic)
             if was_counted:
                 self._tell_themselves(topic, change)
             else:
                 self._tell_all_of_themselves(topic)
-            announce_here(topic, COUNTS, self._counts(topic))
+            self._tell_number(topic)
         elif was_counted:
-            self._counted.discard(topic)
+            del self._counted[topic]
             readers = self._readers
             everybody = partial(readers.list, topic), partial(readers.get_by_key, topic)
             for event, payload in state_parts(*everybody, PART_BYTES):
                 announce_here(topic, event, payload)
             self._tell_the_unseen(topic)
-        elif has_listeners(topic):
+        elif listeners(topic):
             for payload in diff_parts(change, PART_BYTES):
                 announce_here(topic, DIFF, payload)
+
+    def _tell_number(self, topic: str) -> None:
+        """Most changes in a crowd are of somebody's activity: the number stays, and everybody has it."""
+        number = self._readers.count(topic)
+        if self._counted.get(topic) != number:
+            announce_here(topic, COUNTS, _counts(number))
+        self._counted[topic] = number
 
     def _tell_themselves(self, topic: str, change: TopicDiff) -> None:
         """The part of a change that concerns each of those who listen for themselves, to them alone."""
@@ -196,8 +208,9 @@ class Telling:
         count = self._readers.count(topic)
         return count > (most * BACK_TO_LISTS if topic in self._counted else most)
 
-    def _counts(self, topic: str) -> bytes:
-        return encode_payload({"count": self._readers.count(topic)})
+
+def _counts(number: int) -> bytes:
+    return encode_payload({"count": number})
 
 
 def _entries(change: TopicDiff) -> Iterator[Entry]:

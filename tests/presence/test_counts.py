@@ -53,6 +53,47 @@ async def test_above_the_threshold_only_the_number_is_told(
     assert set(view.state or {}) == {str(ada.pk)}
 
 
+async def test_in_a_crowd_a_number_is_told_once(
+    connect: Connect, settings: Settings, ada: User, grace: User
+) -> None:
+    """Most changes are of somebody's activity: thousands need not hear the same number again."""
+    settings.REALTIME = {**settings.REALTIME, "PRESENCE_COUNTS_ABOVE": 1}
+    here, other = await connect(ada), await connect(grace)
+    await enter(here)
+    await enter(other)
+    while (await here.next("presence_counts")).payload["count"] != 2:
+        pass
+    for activity in ("idle", "away", "active"):
+        await other.call(LOBBY, "set_activity", {"activity": activity})
+        await other.next("presence_diff")  # of oneself: by then all have been told
+
+    tracking.track(LOBBY, "guest", "x", {})
+    counts = [(await here.next("presence_counts")).payload["count"]]
+    counts += [message.payload["count"] for message in here.waiting("presence_counts")]
+
+    assert counts == [3]
+
+
+async def test_a_newcomer_who_was_ahead_with_the_number_hears_that_it_went_back(
+    connect: Connect, settings: Settings, ada: User, grace: User
+) -> None:
+    settings.REALTIME = {**settings.REALTIME, "PRESENCE_COUNTS_ABOVE": 1}
+    here = await connect(ada)
+    await enter(here)
+    tracking.track(LOBBY, "guest", "x", {})
+    while (await here.next("presence_counts")).payload["count"] != 2:
+        pass
+    told: list[int] = []
+
+    tracking.track(LOBBY, "another", "x", {})
+    snapshot = dict(tracking.telling.snapshot(LOBBY, str(grace.pk)))
+    tracking.untrack(LOBBY, "another", "x")
+    told.append((await here.next("presence_counts")).payload["count"])
+
+    assert snapshot["presence_counts"] == b'{"count":3}'
+    assert told == [2]
+
+
 async def test_in_a_crowd_people_see_their_own_devices_and_what_they_say_of_themselves(
     connect: Connect, settings: Settings, ada: User, grace: User
 ) -> None:
