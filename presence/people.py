@@ -121,7 +121,8 @@ class People:
                 seat.move(is_hidden=manner.is_hidden)
         if manner.is_hidden and not was.is_hidden and was.is_remembered and person.is_known:
             self.sightings.note(int(key))  # from here on the others do not see them
-        self._watch_status(key, manner.status)
+        if self._persons.get(key) is person:  # whoever had only dropped sockets is gone by now
+            self._watch_status(key, manner.status)
 
     def _ask_later(self, key: str) -> None:
         def ask() -> None:

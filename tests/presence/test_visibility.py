@@ -147,6 +147,22 @@ async def test_an_entry_that_waits_for_its_device_goes_when_its_person_hides(
     await the_diff(watcher, "leaves", ada)
 
 
+async def test_of_somebody_who_is_gone_and_hides_no_status_is_watched(
+    connect: Connect, ada: User, grace: User
+) -> None:
+    watcher, client = await connect(grace), await connect(ada)
+    await enter(watcher)
+    await enter(client)
+    await client.call(LOBBY, "set_status", {"text": "Back at noon", "expires_in_s": 60})
+    await client.close()
+    assert set(state_of(LOBBY)) == {str(ada.pk), str(grace.pk)}
+
+    await choose(ada, visibility="nobody")
+    await the_diff(watcher, "leaves", ada)
+
+    assert tracking.people._expiries == {}
+
+
 async def test_a_device_that_comes_back_hidden_ends_what_was_seen_of_it(
     connect: Connect, ada: User, grace: User
 ) -> None:
