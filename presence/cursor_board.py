@@ -1,8 +1,8 @@
 """The cursors of this process on their way: timers, announcements, and newcomers who must hear of all. Event loop only.
 
-Each process keeps the cursors of its own connections. A newcomer gets those from its own process at once; the other
-processes are asked to announce theirs again, which they do in the order of their announcements, so that nothing old
-can follow something new.
+Each process keeps the cursors of its own connections, and what it has heard of others while somebody here was listening
+(`far_cursors`). A newcomer gets both at once. Who is the first to listen asks the other processes to announce theirs
+again, which they do in the order of their announcements, so that nothing old can follow something new.
 """
 
 import asyncio
@@ -12,21 +12,26 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from commsite.realtime.announcement import Announcement
 from commsite.realtime.channel import Channel
 from commsite.realtime.envelope import encode_payload
 from commsite.realtime.errors import PushError
 from commsite.realtime.hub import hub
-from commsite.realtime.pubsub import announce, control
+from commsite.realtime.pubsub import announce, announce_here, control, listeners
 from commsite.realtime.telemetry import count, gauge
 from presence.cursors import Cursor, Cursors, Key, Pace
-from presence.naming import short
+from presence.far_cursors import ANCHOR, EXPIRES, FarCursors, gone
+from presence.naming import connection_of, short
 from presence.schema import MoveCursor
+from presence.tracker.diff import Diff
 
 MOVED = "cursor_moved"
 ASK = "presence_cursors"
 """The control message by which a process asks for the cursors of a topic."""
 AGAIN_S = 0.2
 """Newcomers of so long are answered together."""
+ASKED_S = 5.0
+"""After so long what was asked for is asked for again with the next newcomer: something may have been lost."""
 MOST_CONTAINERS = 64
 """Arrays and objects in an anchor and a selection: no client of any language shall stumble over their depth."""
 NULL = b"null"
@@ -45,6 +50,8 @@ class CursorBoard:
         self._faces: dict[Key, bytes] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._answering: set[str] = set()
+        self._far = FarCursors()
+        self._asked: set[str] = set()
 
     def start(self, **facts: Any) -> None:
         """Begins with nothing; called when the hub has started."""
@@ -63,13 +70,14 @@ class CursorBoard:
         key = (str(channel.topic), channel.id)
         if key not in self._faces:
             self._faces[key] = _face(channel)
-        body = b'"anchor":' + anchor + b',"selection":' + selection
+        body = ANCHOR + anchor + b',"selection":' + selection
         before = self._cursors.conflated
         cursor = self._cursors.move(key, body, _now(), _pace())
         if cursor is not None:
             self._tell([cursor])
+        elif self._cursors.conflated == before:  # else it waits already, and a timer runs
+            self._plan()
         count("cursor_moves_conflated_total", self._cursors.conflated - before)
-        self._plan()
 
     def leave(self, channel: Channel) -> None:
         """Points nowhere any more: told at once. Harmless when it did not point."""
@@ -82,10 +90,36 @@ class CursorBoard:
         topic = str(channel.topic)
         for cursor in self._cursors.on(topic):
             channel.push(MOVED, msgspec.Raw(self._payload(cursor)))
-        if not hub.backplane.is_alone:
+        if hub.backplane.is_alone:
+            return
+        for far in self._far.on(topic, _now()):
+            channel.push(MOVED, msgspec.Raw(far.payload(_now())))
+        if topic not in self._asked or listeners(topic) == 1:  # nobody has listened before
+            self._asked.add(topic)
+            asyncio.get_running_loop().call_later(ASKED_S, self._asked.discard, topic)
             control(ASK, {"topic": topic, "node": hub.node})
 
-    # -- what others ask, and time
+    # -- what others say and ask, and time
+
+    def on_heard(self, told: Announcement) -> None:
+        """Another process has told where one of its connections points."""
+        if told.key is not None and listeners(told.topic):
+            self._far.hear((told.topic, told.key), told.payload, _now())
+
+    def on_changed(self, diff: Diff) -> None:
+        """Connections of other processes may be gone from presence without a word: their cursors end with them.
+
+        Each process tells its own clients, so everybody hears it once; of most the end was told before.
+        """
+        for topic, change in diff.topics.items():
+            if topic not in self._far:
+                continue
+            stay = {entry.id for entry in change.joins.values()}
+            for entry in change.leaves.values():
+                key = (topic, connection_of(entry.id))
+                cursor = None if entry.id in stay else self._far.end(key)
+                if cursor is not None:
+                    announce_here(topic, MOVED, cursor.end, key=key[1])
 
     def on_asked(self, payload: dict[str, Any]) -> None:
         """A newcomer in another process: what is here is announced again, once for all who ask meanwhile."""
@@ -98,6 +132,7 @@ class CursorBoard:
     def expire(self) -> None:
         """Takes away what has not moved for too long; called every second."""
         self._tell_gone(self._cursors.expire(_now(), _pace()))
+        self._far.expire(_now())
 
     def _tell_again(self, topic: str) -> None:
         self._answering.discard(topic)
@@ -128,7 +163,7 @@ class CursorBoard:
     def _tell_gone(self, cursors: Iterable[Cursor]) -> None:
         for cursor in cursors:
             face = self._faces.pop((cursor.topic, cursor.connection))
-            self._announce(cursor, face + b'"anchor":null,"selection":null,"expires_in_s":0}')
+            self._announce(cursor, gone(face))
 
     @staticmethod
     def _announce(cursor: Cursor, payload: bytes) -> None:
@@ -137,7 +172,7 @@ class CursorBoard:
     def _payload(self, cursor: Cursor) -> bytes:
         left_s = cursor.moved_at + _pace().patience_s - _now()
         face = self._faces[cursor.topic, cursor.connection]
-        return face + cursor.body + b',"expires_in_s":%d}' % max(1, round(left_s))
+        return face + cursor.body + EXPIRES + b"%d}" % max(1, round(left_s))
 
 
 def _face(channel: Channel) -> bytes:

@@ -26,6 +26,11 @@ def device_of(id: str) -> str:  # noqa: A002  the entry's word
     return id.partition("/")[0]
 
 
+def connection_of(id: str) -> str:  # noqa: A002
+    """And the connection."""
+    return id.partition("/")[2]
+
+
 def place_of(name: Name) -> Place:
     """The device's place on the topic, seen or not."""
     topic, key, id = name  # noqa: A001

@@ -37,5 +37,7 @@ def register() -> None:
     telemetry.subscribe("socket_closed", tracking.on_closed)
     registry.declare(MOVED, registry.Delivery.STATE)
     pubsub.on_control(ASK, board.on_asked)
+    pubsub.on_heard(MOVED, board.on_heard)
+    tracking.follow(board.on_changed)
     telemetry.subscribe("hub_started", board.start)
     telemetry.subscribe("ticked", board.expire)

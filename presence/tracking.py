@@ -57,10 +57,12 @@ class Tracking:
 
     def __init__(self) -> None:
         self._shard: Shard | None = None
+        self._followers: list[Callable[[Diff], None]] = []
         self._reset()
 
     def _reset(self) -> None:
         self._is_complete = asyncio.Event()
+        self._complete_by = 0.0
         self._is_looking = self._must_look = False
         self.telling = Telling(self)
         self.people = People(self, self.telling)
@@ -77,13 +79,17 @@ class Tracking:
         if hub.backplane.is_alone:
             self._is_complete.set()
         else:  # within two periods everybody who lives has spoken
-            asyncio.get_running_loop().call_later(2 * periods().broadcast_s, self._look_round)
+            loop = asyncio.get_running_loop()
+            self._complete_by = loop.time() + periods().down_s
+            loop.call_later(2 * periods().broadcast_s, self._look_round)
         hub.spawn(self.people.sightings.forever())
 
     def _look_round(self) -> None:
-        """Is complete once everybody who was met is shown."""
-        if any(row["condition"] == "joining" for row in self._rows()):
-            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look_round)
+        """Is complete once everybody who was met is shown; a process that tells nothing of itself is not waited for."""
+        loop = asyncio.get_running_loop()
+        is_joining = any(row["condition"] == "joining" for row in self._rows())
+        if is_joining and loop.time() < self._complete_by:
+            loop.call_later(LOOK_AGAIN_S, self._look_round)
         else:
             self._is_complete.set()
 
@@ -192,6 +198,11 @@ class Tracking:
                 found[topic] = seen
         return found
 
+    def follow(self, follower: Callable[[Diff], None]) -> None:
+        """Calls `follower(diff)` with every change, wherever it was made."""
+        if follower not in self._followers:
+            self._followers.append(follower)
+
     # -- what others tell of people
 
     def on_status(self, payload: dict[str, Any]) -> None:
@@ -223,6 +234,8 @@ class Tracking:
         for name in self.people.came_back(diff):
             loop.call_soon(self.untrack, *name)
         self.telling.changed(diff)
+        for follower in self._followers:
+            follower(diff)
 
     # -- for REST and operators
 

@@ -19,6 +19,7 @@ from commsite.realtime.announcement import Announcement
 from commsite.realtime.layer import close_layer, fresh_layer
 from commsite.realtime.packet import (
     CONTROL,
+    OUTSIDE,
     Call,
     Control,
     Envelope,
@@ -86,7 +87,7 @@ class Backplane:
         self._pending: dict[int, list[Envelope | Control]] = {}
         self._wake = asyncio.Event()
         self._publishing = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._ids = itertools.count(1)
         self._receiving: asyncio.Task[None] | None = None
         self._deaf_s = 0.0
@@ -199,9 +200,8 @@ class Backplane:
                 shard = next(iter(self._pending))
                 items = self._pending.pop(shard)
                 first = self._numbers[shard] + 1
-                self._numbers[shard] += len(
-                    items
-                )  # a failed publish leaves a gap, which is the truth
+                # A failed publish leaves a gap, which is the truth.
+                self._numbers[shard] += len(items)
                 await self._publish(Packet(self.node, self.epoch, shard, first, items))
 
     async def _publish(self, packet: Packet) -> None:
@@ -230,9 +230,8 @@ class Backplane:
         old, self._layer = self._layer, fresh_layer()
         if self._receiving is not None:
             self._receiving.cancel()
-        self._receiving = self._spawn(
-            self._receive_forever(self._layer)
-        )  # first: the mailbox is to exist
+        # Receiving first: the mailbox is to exist.
+        self._receiving = self._spawn(self._receive_forever(self._layer))
         self._spawn(close_layer(old, SEND_S))
         needed, self._confirmed = self._confirmed, set()
         self.tend(needed)
@@ -301,9 +300,7 @@ class Backplane:
             except Exception as error:
                 logger.warning("backplane: cannot receive: %s", error)
                 await asyncio.sleep(RETRY_S)
-                if (
-                    layer is self._layer
-                ):  # it takes the mailbox for open, though nothing will ever come
+                if layer is self._layer:  # which takes the mailbox for open, and nothing will come
                     self._deaf_s = float("inf")
                 return
             try:
@@ -330,13 +327,18 @@ class Backplane:
             for shard, head in packet.heads.items():
                 self._see(packet.node, packet.epoch, shard, head, is_beacon=True)
             return
-        self._see(packet.node, packet.epoch, packet.shard, packet.first - 1, is_beacon=False)
-        self._heads[packet.node, packet.epoch, packet.shard] = packet.first + len(packet.items) - 1
+        if packet.epoch != OUTSIDE:
+            self._see(packet.node, packet.epoch, packet.shard, packet.first - 1, is_beacon=False)
+            last = packet.first + len(packet.items) - 1
+            self._heads[packet.node, packet.epoch, packet.shard] = last
         for item in packet.items:
-            if isinstance(item, Envelope):
-                self._receiver.on_announcement(item.announcement)
-            else:
-                self._receiver.on_control_message(item.kind, item.payload)
+            self._hand_on(item)
+
+    def _hand_on(self, item: Envelope | Control) -> None:
+        if isinstance(item, Envelope):
+            self._receiver.on_announcement(item.announcement)
+        else:
+            self._receiver.on_control_message(item.kind, item.payload)
 
     def _on_echo(self, packet: Packet) -> None:
         """Our own words have come back: the link stands. What was said while it did not was missed."""
@@ -385,10 +387,8 @@ class Backplane:
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._tasks.append(task)
-        task.add_done_callback(
-            lambda done: self._tasks.remove(done) if done in self._tasks else None
-        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task
 
     async def _persist(self, attempt: Callable[[], Awaitable[str]]) -> str:

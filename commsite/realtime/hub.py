@@ -54,6 +54,7 @@ control_handlers: dict[str, list[ControlHandler]] = {}
 gap_handlers: list[Callable[[], None]] = []
 stop_handlers: list[Callable[[], Coroutine[Any, Any, None]]] = []
 announced_handlers: dict[str, list[Callable[[str, int | None], None]]] = {}
+heard_handlers: dict[str, list[Callable[[Announcement], None]]] = {}
 
 
 def node_name() -> str:
@@ -333,6 +334,8 @@ class Hub:
     def on_announcement(self, announcement: Announcement) -> None:
         """From another process."""
         self.fanout.accept(announcement)
+        for handler in heard_handlers.get(announcement.event, ()):
+            self._run(partial(handler, announcement))
 
     def on_control_message(self, kind: str, payload: dict[str, Any]) -> None:
         """From this process or another."""

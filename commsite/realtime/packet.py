@@ -9,6 +9,8 @@ from commsite.realtime.topic import SHARDS
 
 CONTROL = SHARDS
 """The shard that every process is in."""
+OUTSIDE = 0
+"""The epoch of a node that lives for one message (a management command): nothing can be missed of it."""
 
 
 class Control(msgspec.Struct, array_like=True, tag="c"):

@@ -17,11 +17,12 @@ from commsite.realtime.hub import (
     announced_handlers,
     control_handlers,
     gap_handlers,
+    heard_handlers,
     hub,
     node_name,
     stop_handlers,
 )
-from commsite.realtime.packet import CONTROL, Control, Envelope, Packet, group_of, pack
+from commsite.realtime.packet import CONTROL, OUTSIDE, Control, Envelope, Packet, group_of, pack
 from commsite.realtime.registry import delivery_of
 from commsite.realtime.topic import shard_of
 
@@ -52,14 +53,15 @@ def announce(  # noqa: PLR0913  one door, and each option is one word
     _on_loop(lambda: hub.announce(announcement), lambda: (shard_of(topic), Envelope(announcement)))
 
 
-def announce_here(topic: str, event: str, payload: bytes) -> None:
+def announce_here(topic: str, event: str, payload: bytes, *, key: str | None = None) -> None:
     """Sends `event` to those who joined `topic` in this process only: each process tells its own. Event loop only."""
-    hub.fanout.accept(Announcement(topic, event, payload, delivery_of(event)))
+    hub.fanout.accept(Announcement(topic, event, payload, delivery_of(event), key=key))
 
 
-def has_listeners(topic: str) -> bool:
-    """Whether anybody has joined `topic` in this process: else `announce_here` is for nobody. Event loop only."""
-    return topic in hub.fanout.topics
+def listeners(topic: str) -> int:
+    """How many have joined `topic` in this process: with none `announce_here` is for nobody. Event loop only."""
+    state = hub.fanout.topics.get(topic)
+    return 0 if state is None else state.size
 
 
 def announce_on_commit(topic: str, event: str, payload: Mapping[str, Any], **options: Any) -> None:
@@ -103,6 +105,13 @@ def on_announced(event: str, handler: Callable[[str, int | None], None]) -> None
         handlers.append(handler)
 
 
+def on_heard(event: str, handler: Callable[[Announcement], None]) -> None:
+    """Calls `handler(announcement)` on the event loop for each such event that another process announces."""
+    handlers = heard_handlers.setdefault(event, [])
+    if handler not in handlers:
+        handlers.append(handler)
+
+
 def _on_loop(
     here: Callable[[], None], outside: Callable[[], tuple[int, Envelope | Control]]
 ) -> None:
@@ -129,8 +138,8 @@ def _publish_from_outside(items: list[tuple[int, Envelope | Control]], node: str
         return
 
     async def send() -> None:
-        for number, (shard, item) in enumerate(items, 1):
-            packet = Packet(node, number, shard, 1, [item])
+        for shard, item in items:
+            packet = Packet(node, OUTSIDE, shard, 1, [item])
             await layer.group_send(group_of(shard), {"type": "commsite.packet", "d": pack(packet)})
 
     async_to_sync(send)()

@@ -94,6 +94,50 @@ async def test_cursors_cross_processes_and_a_newcomer_gets_those_of_all(
             await views[1].shows()
 
 
+async def test_the_cursors_of_a_killed_process_end_for_everybody_with_its_people_and_once(
+    redis: RedisServer, sites: Sites
+) -> None:
+    environment = {
+        "REDIS_URL": redis.url,
+        "COMMSITE_PRESENCE_BROADCAST_S": "0.3",
+        "COMMSITE_PRESENCE_DOWN_S": "2",
+        "COMMSITE_PRESENCE_GRACE_S": "1",
+    }
+    here = sites("uvicorn", environment=environment)
+    there = sites("uvicorn", database_url=here.database_url, environment=environment)
+    ada, grace = await Account.log_in(ADA, here), await Account.log_in(GRACE, there)
+    room = await ada.open_conversation("grace")
+    async with (
+        await PhoenixClient.connect(here.socket_url, token=ada.access) as a,
+        await PhoenixClient.connect(there.socket_url, token=grace.access) as b,
+        await PhoenixClient.connect(there.socket_url, token=grace.access) as c,
+    ):
+        own_id = (await a.join(room))["user"]["id"]
+        for client in (b, c):
+            await client.join(room)
+
+        async def is_seen() -> bool:
+            return str(own_id) in (await grace.call("GET", f"presence/{room}/"))["presences"]
+
+        async def is_gone() -> bool:
+            return not await is_seen()
+
+        await eventually(is_seen, "ada in the other process")
+        await a.call(room, "move_cursor", {"anchor": 1})
+        where = {(await client.next(MOVED)).payload["connection"] for client in (b, c)}
+        assert len(where) == 1
+
+        here.kill()
+
+        for client in (b, c):
+            gone = (await client.next(MOVED)).payload
+            assert ({gone["connection"]}, gone["anchor"]) == (where, None)
+        await eventually(is_gone, "end of ada")
+        for client in (b, c):
+            await client.heartbeat()
+            assert client.waiting(MOVED) == []
+
+
 async def test_a_client_that_does_not_read_gets_one_place_for_each_connection(
     sites: Sites,
 ) -> None:

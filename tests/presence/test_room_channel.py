@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commsite.clients.actions import set_preferences
+from commsite.realtime.announcement import Announcement
+from commsite.realtime.backplane import Backplane
 from commsite.realtime.consumer import SocketConsumer
 from commsite.realtime.errors import PushError
+from commsite.realtime.hub import hub
+from commsite.realtime.registry import Delivery
 from commsite.realtime.threads import in_thread
 from conversation import actions
 from conversation.schema import CreateConversation, RemoveMember
-from presence.cursor_board import MOVED, _check, board
+from presence import cursor_board
+from presence.cursor_board import ASK, MOVED, _check, board
+from presence.tracker.delta import Entry
+from presence.tracker.diff import Diff
+from presence.tracking import tracking
 from tests.presence.lobby import LOBBY, enter, state_of, the_diff
 from tests.support.deadline import eventually
 from tests.support.phoenix_client import ErrorReply
@@ -150,6 +158,80 @@ async def test_a_cursor_that_rests_expires(
     board.expire()
 
     assert (await there.next(MOVED)).payload["anchor"] is None
+
+
+FAR = b'{"connection":"far","user":{"id":9,"username":"linus"},"anchor":4,"selection":null,"expires_in_s":60}'
+
+
+def told_elsewhere(room: str) -> Entry:
+    """A connection of another process has pointed somewhere; its entry."""
+    hub.on_announcement(Announcement(room, MOVED, FAR, Delivery.STATE, key="far.1"))
+    return Entry(room, "9", "device/far.1", b"{}", "ref")
+
+
+async def test_a_newcomer_gets_the_cursors_of_other_processes_without_asking_twice(
+    pair: tuple[PhoenixClient, PhoenixClient],
+    connect: Connect,
+    room: str,
+    grace: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(cursor_board, "control", lambda kind, payload: asked.append(kind))
+    monkeypatch.setattr(Backplane, "is_alone", False)
+    told_elsewhere(room)
+
+    for _ in range(3):
+        newcomer = await connect(grace, SocketConsumer.as_asgi())
+        await newcomer.join(room)
+        assert (await newcomer.next(MOVED)).payload["anchor"] == 4
+
+    assert asked == [ASK]
+
+
+async def test_whoever_listens_first_asks_though_it_was_asked_a_moment_ago(
+    connect: Connect, room: str, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told while nobody listened was not heard."""
+    asked: list[str] = []
+    monkeypatch.setattr(cursor_board, "control", lambda kind, payload: asked.append(kind))
+    monkeypatch.setattr(Backplane, "is_alone", False)
+    client = await connect(ada, SocketConsumer.as_asgi())
+
+    for _ in range(2):
+        await client.join(room)
+        await client.leave(room)
+
+    assert asked == [ASK, ASK]
+    told_elsewhere(room)
+    assert len(board._far) == 0
+
+
+async def test_the_cursor_of_a_process_that_died_ends_with_its_connections_and_is_told_once(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str
+) -> None:
+    here, there = pair
+    entry = told_elsewhere(room)
+    changed = Entry(entry.topic, entry.key, entry.id, b"{}", "ref2")
+    stranger = Entry(room, "9", "device/far.2", b"{}", "ref3")
+
+    tracking._changed(Diff([changed], [entry]))  # it has changed, and is still there
+    tracking._changed(Diff([], [stranger]))
+    assert len(board._far) == 1
+    tracking._changed(Diff([], [changed]))
+    tracking._changed(Diff([], [changed]))
+
+    for client in (here, there):
+        assert (await client.next(MOVED)).payload["anchor"] == 4
+        assert (await client.next(MOVED)).payload == {
+            "connection": "far",
+            "user": {"id": 9, "username": "linus"},
+            "anchor": None,
+            "selection": None,
+            "expires_in_s": 0,
+        }
+        await client.heartbeat()
+        assert client.waiting(MOVED) == []
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import pytest_asyncio
 
 from commsite.realtime import backplane as backplane_module
 from commsite.realtime import hub as hub_module
+from commsite.realtime import pubsub
+from commsite.realtime.announcement import Announcement
 from commsite.realtime.backplane import Unreachable
 from commsite.realtime.hub import Hub
-from commsite.realtime.packet import CONTROL, group_of
+from commsite.realtime.packet import CONTROL, Envelope, group_of
 from commsite.realtime.topic import shard_of
 from tests.commsite.realtime import rooms
 from tests.support.memory_layer import MemoryLayer
@@ -85,6 +87,38 @@ async def test_an_announcement_reaches_the_other_process_and_here_only_once(
     assert await second.assert_push("room:1", "told") == {"n": 1}
     await settle()
     assert first.of("room:1") == second.of("room:1") == [{"n": 1}]
+
+
+class Outside:
+    """A layer in a process without an event loop of ours."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        self.sent.append((group, message))
+
+
+async def test_of_nodes_that_live_for_one_message_nothing_is_kept(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands that announce something have a name of their own each time."""
+    first, _ = await two_in(hubs, "room:1")
+    missed: list[int] = []
+    monkeypatch.setattr(hubs[0], "on_missed", missed.append)
+    outside = Outside()
+    monkeypatch.setattr(pubsub, "get_channel_layer", lambda: outside)
+    for number in range(3):
+        announcement = Announcement("room:1", "told", b'{"n":%d}' % number)
+        item = (shard_of("room:1"), Envelope(announcement))
+        await asyncio.to_thread(pubsub._publish_from_outside, [item], f"command {number}")
+    for group, message in outside.sent:
+        await layer.group_send(group, message)
+    await first.until(told(2))
+
+    assert [payload["n"] for payload in first.of("room:1")] == [0, 1, 2]
+    assert {node for node, _, _ in hubs[0].backplane._heads} == {hubs[1].node}
+    assert missed == []
 
 
 async def test_what_is_announced_in_one_turn_travels_in_one_packet(
