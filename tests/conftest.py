@@ -13,7 +13,7 @@ from django.conf import settings as site_settings
 
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
-from tests.support.server import ServerKind, Site, build_database, copy_database, sqlite_url
+from tests.support.server import ServerKind, Site, build_database, build_once, copy_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,9 +83,10 @@ class StartSite(Protocol):
 
 @pytest.fixture(scope="session")
 def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file with the demo in it. Copy it; never serve it."""
-    path = tmp_path_factory.mktemp("seeded") / "site.sqlite3"
-    build_database(sqlite_url(path))
+    """A migrated SQLite file with the demo in it, one for all workers. Copy it; never serve it."""
+    folder = tmp_path_factory.getbasetemp()
+    path = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "seeded.sqlite3"
+    build_once(path)
     return path
 
 

@@ -1,6 +1,5 @@
-"""A writer of its own, in one process with several threads. Started by test_race, often several at once.
+"""What writers of conversations do, each in one process with several threads (`tests.support.writers`).
 
-`python -m tests.conversation.racing <verb> ...` prints its answer as JSON:
 `open` opens a conversation of ada and grace: its id.
 `send <id> <username> <client id> ...` sends a message each: [[client id, seq, message id, is new], ...].
 `rule <id> <times>` lets ada rename it, add linus and remove him again so often: null.
@@ -14,8 +13,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -139,18 +136,14 @@ def facts(room: str) -> list[list[object]]:
     ]
 
 
-if __name__ == "__main__":
-    verb, *arguments = sys.argv[1:]
-    verbs: dict[str, Callable[..., object]] = {
-        "open": open_room,
-        "send": send,
-        "rule": rule,
-        "react": react,
-        "edit": edit,
-        "mark": mark,
-        "marks": marks,
-        "message": message,
-        "facts": facts,
-    }
-    answer = verbs[verb](*arguments)
-    json.dump(answer, sys.stdout)
+VERBS: dict[str, Callable[..., object]] = {
+    "open": open_room,
+    "send": send,
+    "rule": rule,
+    "react": react,
+    "edit": edit,
+    "mark": mark,
+    "marks": marks,
+    "message": message,
+    "facts": facts,
+}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.server import ROOT, clean_environment
+from tests.support.databases import DATABASES, own_database
+from tests.support.writers import Writers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MESSAGES = 40
 
@@ -18,46 +19,29 @@ pytestmark = pytest.mark.timeout(120)
 
 
 class Race:
-    """Writers of one database, each a process with several threads."""
+    """A conversation in a database, and writers of it."""
 
-    def __init__(self, database_url: str) -> None:
-        self.environment = clean_environment(
-            DATABASE_URL=database_url, DJANGO_SETTINGS_MODULE="commsite.settings"
-        )
+    def __init__(self, writers: Writers) -> None:
+        self.run = writers.run
         (self.room,) = self.run(["open"])
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "tests.conversation.racing", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *writers: list[str]) -> list[Any]:
-        """Lets them write at once and waits for all; what each of them answered."""
-        processes = [self.start(*writer) for writer in writers]
-        printed = [process.communicate(timeout=100) for process in processes]
-        failed = [
-            error
-            for process, (_, error) in zip(processes, printed, strict=True)
-            if process.returncode
-        ]
-        assert not failed, "\n".join(failed)
-        return [json.loads(out) for out, _ in printed]
 
     def send(self, username: str, client_ids: list[str]) -> list[str]:
         """A writer that sends these."""
         return ["send", self.room, username, *client_ids]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def race(request: pytest.FixtureRequest) -> Race:
-    url = "database_url" if request.param == "sqlite" else "postgres_url"
-    return Race(request.getfixturevalue(url))
+@pytest.fixture(scope="module", params=DATABASES)
+def writers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Writers]:
+    url = own_database(request.param, request, tmp_path_factory.mktemp("race"))
+    with Writers("tests.conversation.racing", url) as writers:
+        yield writers
+
+
+@pytest.fixture
+def race(writers: Writers) -> Race:
+    return Race(writers)
 
 
 def test_many_writers_make_one_sequence_without_gap_or_repeat(race: Race) -> None:

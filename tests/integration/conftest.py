@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from tests.support.server import ServerKind, Site, build_database, copy_database, sqlite_url
+from tests.support.server import ServerKind, Site, copy_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +22,6 @@ class Sites(Protocol):
 
     def __call__(self, kind: ServerKind = "uvicorn", **facts: Any) -> Site:
         """Returns a started site with a database of its own, unless `database_url` names one."""
-
-
-@pytest.fixture(scope="session")
-def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated and seeded database; never used itself, only copied."""
-    path = tmp_path_factory.mktemp("template") / "site.sqlite3"
-    build_database(sqlite_url(path))
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,8 @@
-"""A process that writes when people were last here, in several threads. Started by test_race, several at once.
-
-`python -m tests.presence.racing <seed>` prints the highest moment that it wrote of each person, as JSON.
-"""
+"""Writes when people were last here, in one process with several threads (`tests.support.writers`)."""
 
 from __future__ import annotations
 
-import json
 import random
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import django
@@ -18,6 +13,7 @@ from django.contrib.auth.models import User  # noqa: E402 - models exist only af
 from django.db import connection  # noqa: E402
 
 from presence import actions  # noqa: E402
+from presence.models import LastSeen  # noqa: E402
 
 THREADS, ROUNDS, MOST = 4, 15, 1_000
 EPOCH = 1_795_000_000
@@ -41,9 +37,17 @@ def write(batch: dict[int, int]) -> None:
         connection.close()
 
 
-if __name__ == "__main__":
-    batches = rounds(int(sys.argv[1]))
+def write_all(seed: int) -> dict[int, int]:
+    """The highest moment that it wrote of each person."""
+    batches = rounds(seed)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(write, batches))
-    highest = {user_id: max(batch[user_id] for batch in batches) for user_id in batches[0]}
-    sys.stdout.write(json.dumps(highest))
+    return {user_id: max(batch[user_id] for batch in batches) for user_id in batches[0]}
+
+
+def read_all() -> dict[int, float]:
+    """What is stored of everybody."""
+    return {row.pk: row.at.timestamp() for row in LastSeen.objects.all()}
+
+
+VERBS = {"write": write_all, "read": read_all}

@@ -5,6 +5,7 @@ A site has its own port. Several sites given one database (and one `REDIS_URL`) 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sqlite3
@@ -76,10 +77,26 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+BUILD = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("seed")
+"""
+
+
 def build_database(url: str) -> None:
     """Migrates and seeds the database at `url`."""
-    manage("migrate", "--verbosity", "0", DATABASE_URL=url)
-    manage("seed", DATABASE_URL=url)
+    manage("shell", "-c", BUILD, DATABASE_URL=url)
+
+
+def build_once(path: Path) -> None:
+    """A migrated SQLite file with the demo in it; of several who ask for it at once one builds it."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            build_database(sqlite_url(unfinished))
+            copy_database(unfinished, path)
 
 
 def copy_database(template: Path, target: Path) -> str:

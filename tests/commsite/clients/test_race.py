@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.server import ROOT, clean_environment
+from tests.support.databases import DATABASES, own_database
+from tests.support.writers import Writers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 THREADS = 8
+pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest) -> str:
-    name = "database_url" if request.param == "sqlite" else "postgres_url"
-    found: str = request.getfixturevalue(name)
-    return found
+@pytest.fixture(scope="module", params=DATABASES)
+def writers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Writers]:
+    url = own_database(request.param, request, tmp_path_factory.mktemp("race"))
+    with Writers("tests.commsite.clients.racing", url) as writers:
+        yield writers
 
 
-def race(verb: str, url: str) -> Counter[str]:
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "tests.commsite.clients.racing", verb, str(THREADS)],
-        cwd=ROOT,
-        env=clean_environment(DATABASE_URL=url, DJANGO_SETTINGS_MODULE="commsite.settings"),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
-    return Counter(json.loads(done.stdout)["answers"])
-
-
-@pytest.mark.timeout(120)
 def test_of_parallel_refreshes_of_one_token_exactly_one_wins_and_the_session_lives(
-    url: str,
+    writers: Writers,
 ) -> None:
-    assert race("refresh", url) == Counter(won=1, conflict=THREADS - 1)
+    (answers,) = writers.run(["refresh", THREADS])
+
+    assert Counter(answers) == Counter(won=1, conflict=THREADS - 1)
 
 
-@pytest.mark.timeout(120)
-def test_of_parallel_handshakes_with_one_ticket_exactly_one_gets_in(url: str) -> None:
-    assert race("ticket", url) == Counter(won=1, bad_credentials=THREADS - 1)
+def test_of_parallel_handshakes_with_one_ticket_exactly_one_gets_in(writers: Writers) -> None:
+    (answers,) = writers.run(["ticket", THREADS])
+
+    assert Counter(answers) == Counter(won=1, bad_credentials=THREADS - 1)
