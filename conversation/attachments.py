@@ -19,11 +19,11 @@ from django.utils import timezone
 
 from commsite.realtime.errors import PushError
 from commsite.realtime.telemetry import count
-from conversation import queries
+from conversation import one_person, queries
 from conversation.file_kind import kind_of
 from conversation.file_name import safe_name
 from conversation.message_shape import AttachmentShape, attachment_shape
-from conversation.models import Attachment, Member, Message
+from conversation.models import Attachment, Message
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -51,10 +51,9 @@ def receive(
     purge(timezone.now())
     attachment = _described(conversation_id, user_id, upload)
     with transaction.atomic():
-        # The member's row is the lock: two uploads at once cannot both take the last place.
-        me = Member.objects.filter(conversation_id=conversation_id, user_id=user_id)
-        if me.select_for_update().first() is None:  # was removed while the file was read
-            raise PushError("not_found", queries.NO_SUCH_CONVERSATION)
+        # Two uploads at once, in whichever conversations, cannot both take the last place.
+        one_person.hold(user_id)
+        queries.sender(conversation_id, user_id)  # may have been removed while the file was read
         _check_quota(user_id, attachment.size)
         attachment.save(force_insert=True)
     storage = attachment.file.storage

@@ -1,7 +1,7 @@
 """Wire shapes of typing, receipts and unread counts."""
 
 import uuid
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from commsite.realtime.schema import Payload
 from conversation.message_shape import Person
@@ -81,11 +81,22 @@ class ReceiptCounts(TypedDict):
     read: list[SeenShape]
 
 
+class RetractedShape(TypedDict):
+    """A member's marks that are nobody else's business any more."""
+
+    user_id: int
+    thread_id: str | None
+
+
 class ReceiptsChanged(TypedDict):
-    """Event `receipts_changed`, the reply to `fetch_receipts`, and part of every join reply."""
+    """Event `receipts_changed`, the reply to `fetch_receipts`, and part of every join reply.
+
+    `retracted` only in an event: its marks are forgotten by everybody but the person whose they are.
+    """
 
     receipts: list[ReceiptShape]
     receipt_counts: ReceiptCounts | None
+    retracted: NotRequired[list[RetractedShape]]
 
 
 class MyReceipt(TypedDict):

@@ -22,9 +22,11 @@ MEMBER_REMOVED_CONTROL = "conversation_member_removed"
 def lock(conversation_id: uuid.UUID) -> Conversation:
     """The conversation, held until the transaction ends; every write comes after it.
 
-    SQLite has no row locks and needs none: a transaction there is the only writer from its start.
+    Rows that refer to it may be inserted meanwhile. SQLite has no row locks and needs none: a transaction there is
+    the only writer from its start.
     """
-    conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+    held = Conversation.objects.select_for_update(no_key=True)
+    conversation = held.filter(pk=conversation_id).first()
     if conversation is None:
         raise PushError("not_found", queries.NO_SUCH_CONVERSATION)
     return conversation

@@ -8,17 +8,20 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from conversation.message_shape import RunShape
+from conversation.message_shape import Person, RunShape
 from conversation.models import Conversation, Member, Message
 
 MessageHandler = Callable[[Message, Conversation], None]
 """(the new message, its locked conversation): in the transaction, before anybody is told."""
+DeleteHandler = Callable[[Message, Conversation, Person], None]
+"""(what is left of the message, its locked conversation, who deleted it): in the transaction, after that was told."""
 WelcomePart = Callable[[Member], Mapping[str, Any]]
 """(the joiner) -> keys of every join reply; those under "conversation" go in there."""
 RunReader = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, RunShape]]
 """(ids of messages) -> the run behind each that has one, without `text`, in a bounded number of queries."""
 
 _on_message: list[MessageHandler] = []
+_on_delete: list[DeleteHandler] = []
 _on_welcome: list[WelcomePart] = []
 _run_readers: list[RunReader] = []
 
@@ -31,6 +34,15 @@ def on_message(handler: MessageHandler) -> None:
     """
     if handler not in _on_message:
         _on_message.append(handler)
+
+
+def on_delete(handler: DeleteHandler) -> None:
+    """Calls `handler(message, conversation, by)` for each message that is deleted, so that it is gone everywhere.
+
+    It runs inside the transaction; it may write and record facts of its own.
+    """
+    if handler not in _on_delete:
+        _on_delete.append(handler)
 
 
 def on_welcome(part: WelcomePart) -> None:
@@ -49,6 +61,12 @@ def message_written(message: Message, conversation: Conversation) -> None:
     """Lets everybody who asked take part in a new message."""
     for handler in _on_message:
         handler(message, conversation)
+
+
+def message_deleted(message: Message, conversation: Conversation, by: Person) -> None:
+    """Lets everybody who asked clear up after a message."""
+    for handler in _on_delete:
+        handler(message, conversation, by)
 
 
 def welcome_parts(me: Member) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from conversation import code_colours
 
-RENDERER_VERSION: Final = 1
+RENDERER_VERSION: Final = 2
 """Raise it when the same source comes out differently: `manage.py render_messages` does the rest."""
 
 MOST_CHARS: Final = 200_000
@@ -101,7 +101,7 @@ def render(body: str, mentions: Mapping[str, int] | None = None) -> str:
     if _PLAIN.match(body):
         return f"<p>{escape(body, quote=False)}</p>\n"
     if len(body) > MOST_CHARS:
-        return _as_it_is(body)
+        return as_it_is(body)
     env: dict[str, Any] = {"names": _Names(mentions or {}), "code_left": code_colours.MOST_CHARS}
     parser = _parser_for(body)
     html = _CLEANER.clean(parser.renderer.render(parser.parse(body, env), parser.options, env))
@@ -121,7 +121,8 @@ def mention_names(body: str) -> set[str]:
     return names.seen
 
 
-def _as_it_is(body: str) -> str:
+def as_it_is(body: str) -> str:
+    """The body as HTML that shows it character for character."""
     lines = escape(body, quote=False).splitlines()
     return f"<p>{'<br>'.join(lines)}</p>\n"
 

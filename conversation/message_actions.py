@@ -16,7 +16,14 @@ from conversation import attachments, hooks, queries
 from conversation.facts import lock, record, tell_sent
 from conversation.markdown import mention_names, render
 from conversation.message_parts import shape as shape_of
-from conversation.message_shape import MessageShape, Parts, Person, RunShape, message_shape
+from conversation.message_shape import (
+    ASSISTANT,
+    MessageShape,
+    Parts,
+    Person,
+    RunShape,
+    message_shape,
+)
 from conversation.models import (
     Change,
     Conversation,
@@ -32,7 +39,8 @@ from conversation.time_ordered import time_ordered_id
 from conversation.turn import sender, take_turn
 
 find = queries.find
-ASSISTANT_NAME = "assistant"
+ADDRESSES = {ASSISTANT["username"]: ASSISTANT["id"]}
+"""Names that mean somebody in every conversation; a member of the same name comes first."""
 RUNNING = frozenset(("queued", "running"))
 
 
@@ -57,20 +65,24 @@ def read_body(conversation_id: uuid.UUID, body: str) -> Said:
     names = mention_names(body)
     people = queries.members_named(conversation_id, names) if names else {}
     mentions = sorted(set(people.values()))
-    return Said(body, render(body, people), mentions, ASSISTANT_NAME in names)
+    html = render(body, ADDRESSES | people)
+    return Said(body, html, mentions, ASSISTANT["username"] in names)
 
 
 # --- Say -----------------------------------------------------------------------------------------
-def send_message(conversation_id: uuid.UUID, user_id: int, command: SendMessage) -> Sent:
+def send_message(
+    conversation_id: uuid.UUID, user_id: int, command: SendMessage, said: Said | None = None
+) -> Sent:
     """Stores the message once and tells the members once, however often it is sent.
 
-    Raises PushError: "not_found" for whoever is not a member, "invalid_payload" for a `reply_to`
-    that is not a message of this conversation, a `thread_id` that is none of its main timeline, and
+    `said` is its body as `read_body` gives it, for callers who hold the conversation. Raises
+    PushError: "not_found" for whoever is not a member, "invalid_payload" for a `reply_to` that is not
+    a message of this conversation, a `thread_id` that is none of its main timeline, and
     `attachment_ids` that are not one's own waiting uploads.
     """
     if not command.body and not command.attachment_ids:
         raise PushError("invalid_payload", "Expected something to say: a body, or files.")
-    said = read_body(conversation_id, command.body)
+    said = said or read_body(conversation_id, command.body)
     try:
         with transaction.atomic():
             return Sent(_send(conversation_id, user_id, command, said), is_new=True)
@@ -244,6 +256,20 @@ def do_delete_message(conversation: Conversation, message: Message, *, by: Perso
     shape = shape_of(message)
     root = _uncount_reply(message)
     _record_message(conversation, Change.Event.MESSAGE_DELETED, message, shape, by=by, root=root)
+    hooks.message_deleted(message, conversation, by)
+    return shape
+
+
+def replace_body(
+    conversation: Conversation, message: Message, body: str, html: str, *, by: Person
+) -> MessageShape:
+    """Gives an answer in a locked conversation another text, and tells the members; the old one is for admins."""
+    _keep_revision(message, by=by)
+    message.body, message.html = body, html
+    message.revision += 1
+    message.save(update_fields=["body", "html", "revision"])
+    shape = shape_of(message)
+    _record_message(conversation, Change.Event.MESSAGE_EDITED, message, shape, by=by)
     return shape
 
 
@@ -301,15 +327,14 @@ def tell_message(message: Message) -> MessageShape:
 
 
 def complete_message(
-    conversation: Conversation, message: Message, body: str, html: str | None = None
+    conversation: Conversation, message: Message, body: str, html: str
 ) -> MessageShape:
     """Gives an answer its final text once its run has ended, and tells the members.
 
-    The conversation is locked; `html` is the text rendered, if it was before that. A message that was
-    deleted meanwhile stays as it is.
+    The conversation is locked; `html` is the text rendered. A message that was deleted meanwhile stays as it is.
     """
     if message.deleted_at is None:
-        message.body, message.html = body, render(body) if html is None else html
+        message.body, message.html = body, html
         message.save(update_fields=["body", "html"])
     shape = shape_of(message)
     record(

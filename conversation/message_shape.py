@@ -63,12 +63,13 @@ class ApprovalShape(TypedDict):
 
 
 class ToolPart(TypedDict):
-    """A tool call of a run: `P`."""
+    """A tool call of a run: `P`. `offset` is where in the text it was called, in UTF-16 units."""
 
     type: Literal["tool"]
     id: str
     name: str
     title: str
+    offset: int
     arguments: dict[str, Any]
     status: Literal["running", "waiting_approval", "done", "error", "denied"]
     result: str | None

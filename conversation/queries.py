@@ -5,7 +5,7 @@ difference would tell strangers what exists.
 """
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import F, Q
@@ -28,6 +28,7 @@ from conversation.schema import (
     person_shape,
     row_shape,
 )
+from conversation.shown import shown
 from conversation.unread import Reader, unread
 
 if TYPE_CHECKING:
@@ -42,13 +43,6 @@ RETOLD = frozenset(
 """Changes that show their message: it is told again as it is then."""
 IS_FIRST = Q(branch_of=None) | Q(branch_of=F("id"))
 """Messages that are not an alternative to an earlier one."""
-IS_SHOWN = (
-    Q(branch_of=None) | Q(branch_of__selected_branch=F("id")),
-    Q(parent=None)
-    | Q(parent__branch_of=None)
-    | Q(parent__branch_of__selected_branch=F("parent_id")),
-)
-"""Of alternatives the selected ones, and no answers to requests that are not shown themselves."""
 
 
 # --- Who may -------------------------------------------------------------------------------------
@@ -139,7 +133,7 @@ def _timeline(
 
 def on_selected_branches(conversation_id: uuid.UUID) -> "QuerySet[Message]":
     """The same of the main timeline and all threads together."""
-    return _messages(conversation_id).filter(*IS_SHOWN)
+    return _messages(conversation_id).filter(shown())
 
 
 def _before(messages: "QuerySet[Message]", seq: int | None, limit: int) -> HistoryPage:
@@ -243,10 +237,21 @@ def last_seq(conversation_id: uuid.UUID) -> int:
     raise PushError("not_found", NO_SUCH_CONVERSATION)
 
 
+def brought_by(selected: Collection[uuid.UUID | None]) -> list[MessageShape]:
+    """What comes into sight when these alternatives are selected: they and the answers to them, in ascending seq.
+
+    Whoever came while they were hidden has none of it.
+    """
+    if not selected:
+        return []
+    rows = Message.objects.filter(shown(), Q(pk__in=selected) | Q(parent__in=selected))
+    return shapes(list(rows.select_related("author").order_by("seq")))
+
+
 def facts(conversation_id: uuid.UUID, after: int, upto: int) -> list[Fact]:
     """Every fact with after < seq <= upto, in order, as it was told (messages: as they are now)."""
     span = {"conversation_id": conversation_id, "seq__gt": after, "seq__lte": upto}
-    changes = list(Change.objects.filter(**span))
+    changes = list(Change.objects.filter(**span).order_by("seq"))
     retold = {row.message_id for row in changes if row.event in RETOLD}
     rows = list(
         Message.objects.filter(Q(**span) | Q(pk__in=retold)).select_related("author", "thread")
@@ -257,8 +262,27 @@ def facts(conversation_id: uuid.UUID, after: int, upto: int) -> list[Fact]:
         for row, shape in messages.values()
         if after < row.seq <= upto
     ]
-    told += [_changed(change, messages) for change in changes]
-    return sorted(told, key=lambda fact: fact.seq)
+    told += [
+        _changed(change, messages)
+        for change in changes
+        if change.event != Change.Event.BRANCH_SELECTED
+    ]
+    return sorted([*told, *_selected(changes)], key=lambda fact: fact.seq)
+
+
+def _selected(changes: Collection[Change]) -> Iterator[Fact]:
+    """Selections; with the last one at each place comes what it shows, but for what is told after it by itself."""
+    selections = [row for row in changes if row.event == Change.Event.BRANCH_SELECTED]
+    last = {row.payload["branch_of"]: row for row in selections}
+    brought = brought_by([uuid.UUID(row.payload["message_id"]) for row in last.values()])
+    for row in selections:
+        is_last, its = last[row.payload["branch_of"]] is row, row.payload["message_id"]
+        messages = [
+            each
+            for each in brought
+            if is_last and each["seq"] < row.seq and its in (each["id"], each["parent_id"])
+        ]
+        yield Fact(event=row.event, payload={**row.payload, "messages": messages}, seq=row.seq)
 
 
 def _changed(change: Change, messages: Mapping[uuid.UUID, tuple[Message, MessageShape]]) -> Fact:

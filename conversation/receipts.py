@@ -99,11 +99,15 @@ def _audiences(conversation_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, _Audien
     for conversation_id, user_id, last_seq in rows.values_list(*fields):
         members[conversation_id].add(user_id)
         last_seqs[conversation_id] = last_seq
-    private = clients.who_chose("share_receipts", value=False, among=set().union(*members.values()))
+    private = _private(set().union(*members.values()))
     return {
         key: _Audience(frozenset(each), frozenset(each & private), last_seqs[key])
         for key, each in members.items()
     }
+
+
+def _private(user_ids: Collection[int]) -> set[int]:
+    return clients.who_chose("share_receipts", value=False, among=user_ids)
 
 
 def _marks(
@@ -287,18 +291,30 @@ def _locked(spots: Collection[_Spot]) -> dict[_Spot, ReadMark]:
 
 def _tell_moved(moved: Iterable[ReadMark], audiences: Mapping[uuid.UUID, _Audience]) -> None:
     """One event for each mark: a slow client gets the newest of every person, whoever moved last."""
+    # Asked anew, while the marks are held: `share` waits for them, so nothing that it takes back is told after it.
+    private = _private({row.user_id for row in moved})
     crowds = set[uuid.UUID]()
     for row in moved:
-        audience = audiences[row.conversation_id]
-        if audience.is_crowd:
+        if audiences[row.conversation_id].is_crowd:
             crowds.add(row.conversation_id)
-        elif row.user_id not in audience.private:
-            told: ReceiptsChanged = {"receipts": [receipt_shape(row)], "receipt_counts": None}
-            _tell(row.conversation_id, told, f"{row.user_id}/{row.thread_id or ''}")
+        elif row.user_id not in private:
+            _tell_mark(row)
     for conversation_id in crowds:
-        audience = audiences[conversation_id]
-        counts = _counts(_marks(conversation_id, audience, None), audience)
-        _tell(conversation_id, {"receipts": [], "receipt_counts": counts}, "counts")
+        _tell_counts(conversation_id, audiences[conversation_id])
+
+
+def _tell_mark(row: ReadMark, *, is_shared: bool = True) -> None:
+    """Its newest mark, or that it has none for others any more: of both, the latest is what a slow client gets."""
+    its = receipt_shape(row)
+    told: ReceiptsChanged = {"receipts": [its] if is_shared else [], "receipt_counts": None}
+    if not is_shared:
+        told["retracted"] = [{"user_id": its["user_id"], "thread_id": its["thread_id"]}]
+    _tell(row.conversation_id, told, f"{row.user_id}/{row.thread_id or ''}")
+
+
+def _tell_counts(conversation_id: uuid.UUID, audience: _Audience) -> None:
+    counts = _counts(_marks(conversation_id, audience, None), audience)
+    _tell(conversation_id, {"receipts": [], "receipt_counts": counts}, "counts")
 
 
 def _tell(conversation_id: uuid.UUID, told: ReceiptsChanged, key: str) -> None:
@@ -318,6 +334,25 @@ def _tell_unread(readers: Set[Reader]) -> None:
             key = str(reader.conversation_id)
             announce_on_commit(f"user:{reader.user_id}", "unread_changed", mine, key=key)
     count("unread_told_total", len(readers))
+
+
+# --- Shared or not -------------------------------------------------------------------------------
+def share(user_id: int, before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    """Takes somebody's marks away from the others, or shows them again; in the transaction in which they chose that."""
+    is_shared = bool(now["share_receipts"])
+    if is_shared == before["share_receipts"]:
+        return
+    rows = list(
+        ReadMark.objects.select_for_update(no_key=True).filter(user_id=user_id).order_by("id")
+    )
+    audiences = _audiences({row.conversation_id for row in rows})
+    theirs = {key: its for key, its in audiences.items() if user_id in its.members}
+    for conversation_id, audience in theirs.items():
+        if audience.is_crowd:
+            _tell_counts(conversation_id, audience)
+    for row in rows:
+        if row.conversation_id in theirs and not theirs[row.conversation_id].is_crowd:
+            _tell_mark(row, is_shared=is_shared)
 
 
 # --- Following -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from commsite.clients.actions import on_preferences
 from commsite.clients.channel import on_user_join
 from commsite.realtime import pubsub, registry, telemetry
 from commsite.realtime.hub import hub
@@ -13,7 +14,7 @@ from conversation.models import Change
 from conversation.typing_notices import notices
 from presence import belonging
 
-CHANGES_UNREAD = ("message_sent", "message_edited", "message_deleted")
+CHANGES_UNREAD = ("message_sent", "message_edited", "message_deleted", "branch_selected")
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/conversation/websocket", ConversationConsumer.as_asgi()),
@@ -42,6 +43,7 @@ def _register_attention() -> None:
     hooks.on_message(attention.take_part)
     hooks.on_welcome(receipts.welcome_part)
     on_user_join(receipts.user_part)
+    on_preferences(receipts.share)
     for event in CHANGES_UNREAD:
         pubsub.on_announced(event, writer.on_news)
     pubsub.on_control(typing_notices.CONTROL, notices.on_control)

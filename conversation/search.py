@@ -15,6 +15,7 @@ from conversation.models import Message
 from conversation.schema import Heading, SearchEverywhere, SearchMessages, heading_shape
 from conversation.search_index import having
 from conversation.search_terms import Snippet, snippet, terms_of
+from conversation.shown import shown
 
 
 class Found(TypedDict):
@@ -72,7 +73,7 @@ def search_everywhere(user_id: int, command: SearchEverywhere) -> SearchEverywhe
     if not terms:
         return {"results": [], "has_more": False}
     rows = (
-        Message.objects.filter(*queries.IS_SHOWN, conversation__members__user_id=user_id)
+        Message.objects.filter(shown(), conversation__members__user_id=user_id)
         .filter(*having(terms, DEFAULT_DB_ALIAS), deleted_at=None)
         .select_related("author", "conversation")
     )

@@ -2,7 +2,8 @@
 
 Unread is what others said after one's mark and after one came: in the conversation itself, and in
 the threads that one follows. A thread is followed by whoever began it, has answered in it, or was
-named in it. What is deleted does not count. Counting stops at MOST: people are shown `99+`.
+named in it. What is deleted, and what pages do not show because another alternative is selected, does not count.
+Counting stops at MOST: people are shown `99+`.
 """
 
 import uuid
@@ -15,6 +16,7 @@ from django.db.models.functions import Coalesce, Greatest
 
 from conversation.attention_schema import ThreadUnread, UnreadShape
 from conversation.models import Member, Mention, Message, ReadMark
+from conversation.shown import shown
 
 MOST = 100
 """Nobody counts further: a person who was away for a year costs no more than one who was away for a day."""
@@ -71,8 +73,9 @@ def _main(members: "QuerySet[Member]") -> dict[Reader, _Main]:
     mine = {"conversation_id": OuterRef("conversation_id"), "user_id": OuterRef("user_id")}
     mark = ReadMark.objects.filter(**mine, thread=None).values("read_seq")[:1]
     after = {"seq__gt": OuterRef("floor"), "deleted_at": None, "thread": None}
-    messages = Message.objects.filter(conversation_id=OuterRef("conversation_id"), **after)
+    messages = Message.objects.filter(shown(), conversation_id=OuterRef("conversation_id"), **after)
     named = Mention.objects.filter(
+        shown("message__"),
         user_id=OuterRef("user_id"),
         message__conversation_id=OuterRef("conversation_id"),
         **{f"message__{name}": value for name, value in after.items()},
@@ -91,8 +94,9 @@ def _main(members: "QuerySet[Member]") -> dict[Reader, _Main]:
 def _threads(marks: "QuerySet[ReadMark]") -> dict[Reader, list[ThreadUnread]]:
     """What is unread in followed threads."""
     after = Q(thread_id=OuterRef("thread_id"), seq__gt=OuterRef("floor"), deleted_at=None)
-    messages = Message.objects.filter(after).exclude(author_id=OuterRef("user_id"))
+    messages = Message.objects.filter(shown(), after).exclude(author_id=OuterRef("user_id"))
     named = Mention.objects.filter(
+        shown("message__"),
         user_id=OuterRef("user_id"),
         message__thread_id=OuterRef("thread_id"),
         message__seq__gt=OuterRef("floor"),

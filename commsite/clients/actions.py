@@ -166,13 +166,27 @@ def disconnect_connection(connection_id: str) -> None:
 def set_preferences(user_id: int, chosen: Mapping[str, Any], *, is_whole: bool) -> dict[str, Any]:
     """Stores preferences and tells the user's devices; `is_whole` forgets earlier choices."""
     row, _ = Preferences.objects.select_for_update().get_or_create(user_id=user_id)
+    before = queries.preferences_of(user_id)
     row.values = dict(chosen) if is_whole else row.values | chosen
     row.save()
     values = queries.preferences_of(user_id)
     pubsub.announce_on_commit(
         f"user:{user_id}", "preferences_changed", {"preferences": values}, key="preferences"
     )
+    for handler in _on_preferences:
+        handler(user_id, before, values)
     return values
+
+
+PreferencesHandler = Callable[[int, Mapping[str, object], Mapping[str, object]], None]
+"""(user id, their preferences before, and now): in the transaction that changes them."""
+_on_preferences: list[PreferencesHandler] = []
+
+
+def on_preferences(handler: PreferencesHandler) -> None:
+    """Lets an app do what follows from a preference, in the same transaction."""
+    if handler not in _on_preferences:
+        _on_preferences.append(handler)
 
 
 # --- Between processes ---------------------------------------------------------------------------

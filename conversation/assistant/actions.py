@@ -4,7 +4,9 @@
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -12,14 +14,20 @@ from django.db import transaction
 
 from commsite.realtime.errors import PushError
 from conversation import queries
-from conversation.assistant import runs, shapes
+from conversation.assistant import quotes, runs, shapes
 from conversation.assistant.backend import configured_backend
 from conversation.assistant.commands import known_command
 from conversation.assistant.models import ACTIVE, Run, RunEvent
 from conversation.assistant.runs import Outcome
-from conversation.assistant.schema import CancelVerdict, StartRun
+from conversation.assistant.schema import CancelVerdict, StartRun, Stopped
 from conversation.facts import lock
-from conversation.message_actions import place_message, send_message, tell_message
+from conversation.message_actions import (
+    Said,
+    place_message,
+    read_body,
+    send_message,
+    tell_message,
+)
 from conversation.message_parts import shape as shape_of
 from conversation.message_shape import MessageShape, Person, RunShape
 from conversation.models import AssistantMode, Conversation, Member, Message
@@ -34,6 +42,14 @@ class Started(NamedTuple):
     run: RunShape
     message: MessageShape
     is_new: bool
+
+
+Start = Callable[[Conversation, Said | None], Run]
+"""(the locked conversation, what is said with it) -> the run."""
+NO_SUCH_RUN = "There is no such run."
+VERDICTS: dict[str, Stopped] = {Run.Status.RUNNING: "stopped", Run.Status.QUEUED: "dequeued"}
+"""What stopping does, by the status before; "already_finished" in any other."""
+_is_asking: ContextVar[bool] = ContextVar("is_asking", default=False)
 
 
 class Asked(NamedTuple):
@@ -56,30 +72,48 @@ def start_run(conversation_id: uuid.UUID, user_id: int, command: StartRun) -> St
     if (command.message_id is None) == (command.body is None):
         raise PushError("invalid_payload", "Expected one of message_id and body.")
 
-    def start(conversation: Conversation) -> Run:
-        request = _request(conversation, user_id, command)
+    def start(conversation: Conversation, said: Said | None) -> Run:
+        request = _request(conversation, user_id, command, said)
         asked = Asked(request, user_id, command.client_id, command.queue)
         return _adopted(asked) or create_run(lock(conversation.id), asked)
 
-    return once(conversation_id, user_id, command.client_id, start)
+    return once(conversation_id, user_id, command.client_id, start, body=command.body)
 
 
 def once(
     conversation_id: uuid.UUID,
     user_id: int,
     client_id: str,
-    start: Callable[[Conversation], Run],
+    start: Start,
+    *,
+    body: str | None = None,
 ) -> Started:
-    """What `start` makes of the locked conversation; what it made before under this client_id."""
+    """What `start` makes of the locked conversation; what it made before under this client_id.
+
+    What is said with it is rendered before the conversation is locked, and after it was paid for.
+    """
+    queries.sender(conversation_id, user_id)
+    mine = Run.objects.filter(conversation=conversation_id, started_by=user_id, client_id=client_id)
+    earlier, said = mine.first(), None
+    if earlier is None:
+        spend("assistant", user_id)
+        said = None if body is None else read_body(conversation_id, body)
     with transaction.atomic():
         conversation = lock(conversation_id)
-        queries.membership(conversation_id, user_id)
-        mine = Run.objects.filter(conversation=conversation_id, started_by=user_id)
-        earlier = mine.filter(client_id=client_id).first()
-        if earlier is None:
-            spend("assistant", user_id)
-        run = earlier or start(conversation)
+        queries.sender(conversation_id, user_id)
+        earlier = mine.first()
+        run = earlier or start(conversation, said)
         return _started(run, is_new=earlier is None)
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """What is said inside is asked by a command of its own: it is answered because of that, and once."""
+    token = _is_asking.set(True)
+    try:
+        yield
+    finally:
+        _is_asking.reset(token)
 
 
 def _started(run: Run, *, is_new: bool) -> Started:
@@ -87,10 +121,13 @@ def _started(run: Run, *, is_new: bool) -> Started:
     return Started(shapes.run_shape(shapes.runs().get(pk=run.pk)), shape_of(message), is_new)
 
 
-def _request(conversation: Conversation, user_id: int, command: StartRun) -> Message:
+def _request(
+    conversation: Conversation, user_id: int, command: StartRun, said: Said | None
+) -> Message:
     if command.body is not None:
-        said = SendMessage(body=command.body, client_id=command.client_id)
-        sent = send_message(conversation.id, user_id, said)
+        message = SendMessage(body=command.body, client_id=command.client_id)
+        with asking():
+            sent = send_message(conversation.id, user_id, message, said)
         return queries.find(conversation.id, uuid.UUID(sent.message["id"]))
     request = queries.find(conversation.id, command.message_id or uuid.UUID(int=0))
     if request.role != Message.Role.USER or request.deleted_at is not None:
@@ -99,8 +136,8 @@ def _request(conversation: Conversation, user_id: int, command: StartRun) -> Mes
 
 
 def _adopted(asked: Asked) -> Run | None:
-    """The run that sending the request has started already: in conversations of `assistant: always`."""
-    if asked.client_id != asked.request.client_id:
+    """The run that the request has started by itself when it was sent, by the same person under the same client_id."""
+    if (asked.user_id, asked.client_id) != (asked.request.author_id, asked.request.client_id):
         return None
     run = Run.objects.filter(request=asked.request, client_id="").first()
     if run is None:
@@ -122,7 +159,7 @@ def answer_message(message: Message, conversation: Conversation) -> None:
         conversation.assistant == AssistantMode.MENTION
         and (message.mentions_assistant or known_command(message.body) is not None)
     )
-    if not is_asked or message.author_id is None:
+    if not is_asked or message.author_id is None or _is_asking.get():
         return
     asked = Asked(message, message.author_id)
     try:
@@ -186,6 +223,8 @@ def _place(
         offset=0 if kept is None else kept.offset,
         **columns,
     )
+    if kept is not None:
+        quotes.carry_over(kept, run)
     if first is not None:
         first.selected_branch = message
         first.save(update_fields=["selected_branch"])
@@ -218,26 +257,31 @@ def cancel_run(conversation_id: uuid.UUID, user_id: int, run_id: uuid.UUID) -> C
     Whoever started it may, and owners of the conversation. Raises PushError: "not_found",
     "forbidden".
     """
+    me = queries.membership(conversation_id, user_id)
+    found = Run.objects.filter(id=run_id, conversation=conversation_id).first()
+    if found is None:
+        raise PushError("not_found", NO_SUCH_RUN)
+    if me.role != Member.Role.OWNER and found.started_by_id != user_id:
+        raise PushError("forbidden", "Only who started a run and owners may stop it.")
+    return stop_run(found, by=person_shape(me))
+
+
+def stop_run(found: Run, *, by: Person) -> CancelVerdict:
+    """Stops a run for somebody who may, and tells everybody: in one go, but for its text, which is rendered before."""
+    page = None
+    if runs.seal(Run.objects.filter(id=found.id)):
+        page = runs.rendered_now(found.id)
     with transaction.atomic():
-        conversation = lock(conversation_id)
-        me = queries.membership(conversation_id, user_id)
-        run = find_run(conversation_id, run_id)
-        if me.role != Member.Role.OWNER and run.started_by_id != user_id:
-            raise PushError("forbidden", "Only who started a run and owners may stop it.")
-        return do_cancel(conversation, run, by=person_shape(me))
-
-
-def do_cancel(conversation: Conversation, run: Run, *, by: Person) -> CancelVerdict:
-    """Stops a run whose conversation and row are held."""
-    was = run.status
-    if was in ACTIVE:
-        runs.finish(conversation, run, Outcome("cancelled", by=by))
-    if was == Run.Status.RUNNING:
-        runs.stop_elsewhere(run.id)
-    verdict = {Run.Status.RUNNING: "stopped", Run.Status.QUEUED: "dequeued"}
+        conversation = lock(found.conversation_id)
+        run = find_run(conversation.id, found.id)
+        was = run.status
+        if was in ACTIVE:
+            runs.finish(conversation, run, Outcome("cancelled", by=by), page=page)
+        if was == Run.Status.RUNNING:
+            runs.stop_elsewhere(run.id)
     return {
         "run_id": str(run.id),
-        "verdict": verdict.get(Run.Status(was), "already_finished"),  # type: ignore[typeddict-item]
+        "verdict": VERDICTS.get(was, "already_finished"),
         "status": str(run.status),
         "offset": run.offset,
     }
@@ -247,7 +291,7 @@ def find_run(conversation_id: uuid.UUID, run_id: uuid.UUID) -> Run:
     """A run of the conversation, held until the transaction ends. Raises PushError("not_found")."""
     run = runs.find_for_update(run_id)
     if run is None or run.conversation_id != conversation_id:
-        raise PushError("not_found", "There is no such run.")
+        raise PushError("not_found", NO_SUCH_RUN)
     return run
 
 
@@ -265,7 +309,7 @@ def fetch_run(conversation_id: uuid.UUID, user_id: int, run_id: uuid.UUID) -> Ru
     found = shapes.runs().select_related("message").filter(pk=run_id, conversation=conversation_id)
     run = found.first()
     if run is None:
-        raise PushError("not_found", "There is no such run.")
+        raise PushError("not_found", NO_SUCH_RUN)
     if run.status in ACTIVE:
         return shapes.live_shape(run, shapes.transcript_of(run, events))
     shape: RunShape = {**shapes.run_shape(run), "text": run.message.body}

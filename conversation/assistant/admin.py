@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 
-from conversation.assistant.actions import do_cancel, find_run
+from conversation.assistant.actions import stop_run
 from conversation.assistant.models import ACTIVE, Approval, Run
-from conversation.facts import lock
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
+
+    from conversation.message_shape import Person
 
     _RunAdmin = admin.ModelAdmin[Run]
     _ApprovalInline = admin.TabularInline[Approval, Run]
@@ -73,12 +73,9 @@ class RunAdmin(_ReadOnly, _RunAdmin):
     @admin.action(description="Stop the selected runs", permissions=["stop"])
     def stop(self, request: "HttpRequest", queryset: "QuerySet[Run]") -> None:
         """Stops those that are active; readers are told who did."""
-        by = {"id": int(request.user.pk or 0), "username": request.user.get_username()}
+        by: Person = {"id": int(request.user.pk or 0), "username": request.user.get_username()}
         stopped = 0
         for run in queryset.filter(status__in=ACTIVE):
-            with transaction.atomic():
-                conversation = lock(run.conversation_id)
-                held = find_run(run.conversation_id, run.id)
-                verdict = do_cancel(conversation, held, by=by)  # type: ignore[arg-type]
+            verdict = stop_run(run, by=by)
             stopped += verdict["verdict"] != "already_finished"
         self.message_user(request, f"{stopped} stopped.", messages.SUCCESS)

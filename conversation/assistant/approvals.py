@@ -24,7 +24,7 @@ from conversation.assistant.actions import find_run
 from conversation.assistant.job import ToolCall, Verdict
 from conversation.assistant.models import Approval, Run
 from conversation.assistant.schema import AnswerApproval, ApprovalVerdict
-from conversation.assistant.store import Claim
+from conversation.assistant.store import Claim, held
 from conversation.facts import lock
 from conversation.message_shape import Person, time_shape, user_shape
 from conversation.models import Member
@@ -36,6 +36,9 @@ LOOK_AGAIN_S = 2.0
 
 Tell = Callable[[dict[str, Any]], Awaitable[bool]]
 """Stores and tells an event of the run; False when the run is ours no more."""
+
+LOST = Verdict(approved=False, reason=Approval.State.EXPIRED.value)
+"""The verdict on whatever a run asks that has ended meanwhile."""
 
 _waiting: dict[str, asyncio.Event] = {}
 
@@ -56,14 +59,22 @@ class Asking:
         self._tell = tell
 
     async def ask(self, call: ToolCall) -> Verdict:
-        """Asks the people and returns at the first answer, or when the time is over."""
-        approval = await in_thread(_ask, self._claim.run_id, call)
+        """Asks the people and returns at the first answer, or when the time is over.
+
+        Leave counts only while the run is this process's: what was stopped, or taken for dead, changes nothing any
+        more, whatever it is told by then.
+        """
+        approval = await in_thread(_ask, self._claim, call)
+        if approval is None:
+            return LOST
         until = time_shape(approval.expires_at)
         waiting = {"state": "waiting", "by": None, "expires_at": until}
-        await self._tell(_custom("approval_requested", call, waiting))
+        if not await self._tell(_custom("approval_requested", call, waiting)):
+            return LOST
         answer = await self._answered(approval)
         answered = {"state": answer.state, "by": answer.by, "expires_at": until}
-        await self._tell(_custom("approval_answered", call, answered))
+        if not await self._tell(_custom("approval_answered", call, answered)):
+            return LOST
         telemetry.count("assistant_approvals_total", state=answer.state)
         return Verdict(
             approved=answer.state == Approval.State.APPROVED,
@@ -107,10 +118,14 @@ def _custom(name: str, call: ToolCall, approval: dict[str, Any]) -> dict[str, An
     return {"type": "CUSTOM", "name": name, "value": value}
 
 
-def _ask(run_id: uuid.UUID, call: ToolCall) -> Approval:
+@transaction.atomic
+def _ask(claim: Claim, call: ToolCall) -> Approval | None:
+    """Stores the question; None for a run that has ended: nobody could answer it any more."""
+    if claim.run_id not in held([claim]):
+        return None
     expires_at = timezone.now() + timedelta(seconds=settings.REALTIME["ASSISTANT_APPROVAL_S"])
     return Approval.objects.create(
-        run_id=run_id,
+        run_id=claim.run_id,
         tool_call_id=call.id,
         name=call.name,
         title=call.title,
@@ -156,7 +171,9 @@ def answer_approval(
         approval.refresh_from_db()
         if (approval.answered_by_id, approval.state) != (user_id, state):
             answer = _answer_of(approval)
-            raise PushError("conflict", "It is decided.", state=answer.state, by=answer.by)
+            is_late = answer.state == Approval.State.WAITING  # the run has not looked yet
+            decided = Approval.State.EXPIRED.value if is_late else answer.state
+            raise PushError("conflict", "It is decided.", state=decided, by=answer.by)
     control_on_commit(ANSWERED_CONTROL, {"approval_id": str(approval.id)})
     return {
         "run_id": str(run.id),

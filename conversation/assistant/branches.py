@@ -5,8 +5,8 @@ import uuid
 from django.db import transaction
 
 from commsite.realtime.errors import PushError
-from conversation import queries
-from conversation.assistant.actions import Asked, Started, create_run, find_run, once
+from conversation import hooks, queries
+from conversation.assistant.actions import Asked, Started, asking, create_run, find_run, once
 from conversation.assistant.models import ACTIVE, Run
 from conversation.assistant.schema import (
     BranchMessage,
@@ -16,7 +16,7 @@ from conversation.assistant.schema import (
     SelectBranch,
 )
 from conversation.facts import lock, record
-from conversation.message_actions import keep_mentions, place_message, read_body, tell_message
+from conversation.message_actions import Said, keep_mentions, place_message, tell_message
 from conversation.message_shape import Person
 from conversation.models import Change, Conversation, Message
 from conversation.schema import person_shape
@@ -29,7 +29,7 @@ def regenerate(conversation_id: uuid.UUID, user_id: int, command: Regenerate) ->
     question was deleted, "run_active".
     """
 
-    def start(conversation: Conversation) -> Run:
+    def start(conversation: Conversation, _: Said | None) -> Run:
         answer = queries.find(conversation_id, command.message_id)
         request = (
             None if answer.parent_id is None else queries.find(conversation_id, answer.parent_id)
@@ -50,7 +50,7 @@ def continue_run(conversation_id: uuid.UUID, user_id: int, command: ContinueRun)
     its question was deleted, "run_active".
     """
 
-    def start(conversation: Conversation) -> Run:
+    def start(conversation: Conversation, _: Said | None) -> Run:
         run = find_run(conversation_id, command.run_id)
         answer, request = run.message, run.request
         if run.status in (*ACTIVE, Run.Status.FINISHED) or answer.deleted_at or request is None:
@@ -68,9 +68,9 @@ def branch_message(conversation_id: uuid.UUID, user_id: int, command: BranchMess
     Raises PushError: "not_found", "forbidden" for messages of others, "conflict" for a `client_id`
     under which something else was sent, "run_active".
     """
-    said = read_body(conversation_id, command.body)
 
-    def start(conversation: Conversation) -> Run:
+    def start(conversation: Conversation, said: Said | None) -> Run:
+        assert said is not None  # noqa: S101  it has a body
         message = queries.find(conversation_id, command.message_id)
         if message.author_id != user_id:
             raise PushError("forbidden", "Only its author may ask otherwise.")
@@ -93,12 +93,14 @@ def branch_message(conversation_id: uuid.UUID, user_id: int, command: BranchMess
         first.selected_branch = new
         first.save(update_fields=["selected_branch"])
         tell_message(new)
+        with asking():
+            hooks.message_written(new, conversation)
         me = queries.membership(conversation_id, user_id)
         _tell_selected(conversation, first, by=person_shape(me))
         asked = Asked(new, user_id, command.client_id, command.queue)
         return create_run(conversation, asked)
 
-    return once(conversation_id, user_id, command.client_id, start)
+    return once(conversation_id, user_id, command.client_id, start, body=command.body)
 
 
 @transaction.atomic
@@ -157,4 +159,11 @@ def _first(message: Message) -> Message:
 
 def _tell_selected(conversation: Conversation, first: Message, *, by: Person) -> None:
     selected = {"branch_of": str(first.id), "message_id": str(first.selected_branch_id), "by": by}
-    record(conversation, Change.Event.BRANCH_SELECTED, selected, by=by)
+    record(
+        conversation,
+        Change.Event.BRANCH_SELECTED,
+        selected,
+        by=by,
+        message=first.selected_branch,
+        shown={"messages": queries.brought_by([first.selected_branch_id])},
+    )

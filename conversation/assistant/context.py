@@ -12,6 +12,7 @@ from conversation import queries
 from conversation.assistant import shapes
 from conversation.assistant.job import Backend, BackendError, Job, ToolCall, Turn, Verdict
 from conversation.assistant.models import Run
+from conversation.assistant.store import Claim
 from conversation.assistant.transcript import Transcript
 from conversation.models import Message
 
@@ -61,20 +62,22 @@ class Opening(NamedTuple):
         )
 
 
-def open_run(run_id: uuid.UUID, backend: Backend) -> Opening:
+def open_run(claim: Claim, backend: Backend) -> Opening:
     """Reads what the run needs, and says in its row who answers.
 
     Raises BackendError("withdrawn") for a run that nobody wants any more: its question was deleted
-    while it waited, or whoever asked is no longer a member.
+    while it waited, whoever asked is no longer a member, or it was stopped before it began.
     """
-    run = shapes.runs().select_related("request", "message").get(pk=run_id)
+    run = shapes.runs().select_related("request", "message").get(pk=claim.run_id)
     _check_is_wanted(run)
     turns = turns_of(run)
     run.backend, run.model = backend.kind, backend.model
     if backend.kind == "openai":  # until its server says better
         asked = sum(len(turn.content) for turn in turns) + len(run.text)
         run.usage = {"input_tokens": -(-asked // 4), "output_tokens": 0, "is_estimated": True}
-    run.save(update_fields=["backend", "model", "usage"])
+    ours = Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING, lease=claim.lease)
+    if not ours.update(backend=run.backend, model=run.model, usage=run.usage):
+        raise BackendError("withdrawn", "The answer was stopped before it began.")
     return Opening(run, Transcript(run.text, run.parts, run.seq), turns)
 
 

@@ -12,6 +12,7 @@ from msgspec import Meta
 from commsite.realtime import tools
 from commsite.realtime.tools import Tool, ToolContext
 from conversation import queries
+from conversation.assistant import quotes
 from conversation.message_shape import MessageShape
 from conversation.models import Member, topic_of
 from conversation.schema import SearchMessages
@@ -84,7 +85,9 @@ def search_messages(context: ToolContext, words: SearchWords) -> str:
     found = _found(context, conversation_id, words)
     if not found:
         return f"No message holds {_escaped(words.query)}."
-    lines = [_line(conversation_id, row) for row in found[: words.limit]]
+    shown = found[: words.limit]
+    quotes.note(context.run_id, [uuid.UUID(row["message"]["id"]) for row in shown])
+    lines = [_line(conversation_id, row) for row in shown]
     count = "1 message" if len(lines) == 1 else f"{len(lines)} messages"
     if len(found) > words.limit:
         count = f"The newest {count}"

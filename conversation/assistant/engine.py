@@ -122,7 +122,7 @@ class Engine:
         await self._end(claim, outcome, stream)
 
     async def _open(self, claim: Claim) -> Opening:
-        return await self._persist(lambda: in_thread(open_run, claim.run_id, configured_backend()))
+        return await self._persist(lambda: in_thread(open_run, claim, configured_backend()))
 
     async def _answer(self, stream: Stream, opening: Opening) -> Outcome:
         writer, usage = self._writer, None
@@ -137,7 +137,7 @@ class Engine:
                         continue
                     is_first = is_first and event["type"] != "TEXT_MESSAGE_CONTENT"
                     writer.add(stream, event, is_urgent=is_first)
-                    if stream.is_full and not await writer.settle(stream):
+                    if stream.is_lost or (stream.is_full and not await writer.settle(stream)):
                         return LOST
         except BackendError as error:
             return Outcome("error", error.code, error.message, usage)

@@ -4,6 +4,7 @@ No failure of a tool costs more than its call.
 """
 
 import asyncio
+import itertools
 import logging
 import re
 from typing import Literal
@@ -16,10 +17,13 @@ from commsite.realtime.threads import in_thread
 from conversation.assistant.completion import Asked
 from conversation.assistant.job import Event, Job, ToolCall
 from conversation.assistant.patience import Deadline, Patience
+from conversation.assistant.transcript import storable
 
 logger = logging.getLogger(__name__)
 
 OUR_FAULT = "The tool failed by our fault; it was logged. Do not call it again in the same way."
+DEEPEST = 64
+"""Arguments that are nested more deeply are none."""
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 SHORTENED = "\n\n… shortened: this is the beginning of {chars} characters."
 
@@ -47,15 +51,18 @@ class ToolLoop:
         """
         call_id = asked.id
         if not _ID.fullmatch(call_id) or call_id in self._ids:
-            call_id = (
-                f"call{len(self._ids) + 1:05d}"  # nine letters and digits: some servers insist
-            )
+            call_id = self._fresh_id()
         self._ids.add(call_id)
         tool = tools.find(asked.name)
         title = asked.name if tool is None else tool.title
         return ToolCall(
             id=call_id, name=asked.name, title=title, arguments=_object(asked.arguments) or {}
         )
+
+    def _fresh_id(self) -> str:
+        """Nine letters and digits: some servers insist."""
+        numbered = (f"call{number:05d}" for number in itertools.count(len(self._ids) + 1))
+        return next(call_id for call_id in numbered if call_id not in self._ids)
 
     def announced(self, call: ToolCall) -> list[Event]:
         """The events that show a call before it runs."""
@@ -96,7 +103,7 @@ class ToolLoop:
 
     async def _checked(self, tool: tools.Tool, call: ToolCall, asked: Asked) -> Outcome:
         try:
-            parameters = tool.parse(asked.arguments.encode("utf-8", "replace") or b"{}")
+            parameters = tool.parse(_shown(call, asked))
         except PushError as error:
             expected = msgspec.json.encode(error.details.get("expected", {})).decode()
             return Outcome("error", f"{error.message} Expected: {expected}")
@@ -144,11 +151,32 @@ class ToolLoop:
         return content[:most] + SHORTENED.format(chars=f"{len(content):,}")
 
 
+def _shown(call: ToolCall, asked: Asked) -> bytes:
+    """The arguments as JSON: to the letter those that people were shown; what was no object, for its error."""
+    if not asked.arguments.strip() or _object(asked.arguments) is not None:
+        return msgspec.json.encode(call.arguments)
+    return asked.arguments.encode("utf-8", "replace")
+
+
 def _object(text: str) -> dict[str, object] | None:
     try:
-        return msgspec.json.decode(text.encode("utf-8", "replace"), type=dict[str, object])
-    except ValueError:
+        found = msgspec.json.decode(text.encode("utf-8", "replace"), type=dict[str, object])
+        return {storable(key): _storable(value, DEEPEST) for key, value in found.items()}
+    except (ValueError, RecursionError):
         return None
+
+
+def _storable(value: object, room: int) -> object:
+    """The same without what no database can hold. Raises ValueError for what is nested too deeply."""
+    if not room:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_storable(each, room - 1) for each in value]
+    if isinstance(value, dict):
+        return {storable(key): _storable(each, room - 1) for key, each in value.items()}
+    return value
 
 
 def _no_such_tool(name: str) -> str:

@@ -176,3 +176,20 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.run_id}: {self.state}"
+
+
+class Quote(models.Model):
+    """A message that a tool has shown in a run: when it is deleted, the answer shows nothing of it any more."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="quotes", db_index=False)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        """What the database itself guarantees."""
+
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "message"], name="quote_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} in {self.run_id}"

@@ -6,7 +6,7 @@ from typing import Any
 from commsite.realtime import pubsub, registry, telemetry
 from commsite.realtime.hub import hub
 from conversation import hooks
-from conversation.assistant import actions, approvals, runs, shapes
+from conversation.assistant import actions, approvals, quotes, runs, shapes
 from conversation.assistant.backend import configured_backend
 from conversation.assistant.commands import slash_commands
 from conversation.assistant.engine import engine
@@ -21,6 +21,7 @@ def register() -> None:
     registry.mirror(RUN_EVENT, RunFolding())
     hooks.read_runs(shapes.runs_of)
     hooks.on_message(actions.answer_message)
+    hooks.on_delete(quotes.forget)
     hooks.on_welcome(who_answers)
     runs.run_here(runs.Host(_node, _launch))
     pubsub.on_control(runs.RUN_ENDED_CONTROL, _ended)

@@ -5,6 +5,7 @@ whichever process that is; the process that runs it learns of it by its lease, a
 control message. Locks are taken in one order: the conversation, then the run.
 """
 
+import logging
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,25 +13,29 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from commsite.realtime import telemetry
 from commsite.realtime.pubsub import control_on_commit
+from conversation import one_person
 from conversation.assistant import shapes, store
 from conversation.assistant.models import Approval, Run, RunEvent
+from conversation.assistant.quotes import without_deleted
+from conversation.assistant.rendered import Page, rendered
 from conversation.assistant.store import Claim
 from conversation.assistant.transcript import Transcript
 from conversation.facts import lock
-from conversation.markdown import render
 from conversation.message_actions import complete_message
 from conversation.message_shape import Person
 from conversation.models import Conversation, Message
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+logger = logging.getLogger(__name__)
 
 RUN_ENDED_CONTROL = "assistant_run_ended"
 """Control message {run_id}: the process that runs it stops at once."""
@@ -99,7 +104,7 @@ def claim_queued(node: str) -> list[Claim]:
     waiting = _claimable().order_by("id")
     claims: dict[uuid.UUID, Claim] = {}
     for run in waiting[:MOST_CLAIMED]:
-        if run.conversation_id not in claims and may_run(run.started_by_id):
+        if run.conversation_id not in claims:
             claim = _claim(run, node)
             if claim is not None:
                 claims[run.conversation_id] = claim
@@ -118,9 +123,10 @@ def _claimable() -> "QuerySet[Run]":
 
 
 def may_run(user_id: int) -> bool:
-    """Whether one more run of this person may run now."""
+    """Whether one more run of this person may run now; it holds until the transaction ends."""
     if settings.REALTIME["BENCH"]:
         return True
+    one_person.hold(user_id)
     mine = Run.objects.filter(started_by=user_id, status=Run.Status.RUNNING).count()
     return mine < int(settings.REALTIME["ASSISTANT_RUNS_PER_USER"])
 
@@ -130,7 +136,7 @@ def _claim(run: Run, node: str) -> Claim | None:
     try:
         with transaction.atomic():
             waiting = Run.objects.filter(id=run.id, status=Run.Status.QUEUED)
-            if not waiting.update(**columns):
+            if not may_run(run.started_by_id) or not waiting.update(**columns):
                 return None
     except IntegrityError:  # another one of the conversation was quicker
         return None
@@ -143,39 +149,68 @@ def end(claim: Claim, outcome: Outcome, said: Transcript | None) -> bool:
 
     `said` is everything that was stored; None: it is read.
     """
-    html = None if said is None else render(said.text)  # takes time, and holds nobody up here
+    page = rendered_now(claim.run_id) if said is None else rendered(said.text)
     with transaction.atomic():
         conversation = lock(claim.conversation_id)
         run = find_for_update(claim.run_id)
         if run is None or run.status != Run.Status.RUNNING or run.lease != claim.lease:
             return False
-        finish(conversation, run, outcome, said, html)
+        finish(conversation, run, outcome, said, page)
     return True
 
 
 def interrupt_expired() -> list[uuid.UUID]:
     """Ends the runs whose process has died: their leases ran out. Returns which it ended itself."""
-    expired = Run.objects.filter(status=Run.Status.RUNNING, lease_until__lt=Now())
-    return [
-        run_id
-        for run_id, conversation_id in expired.values_list("id", "conversation_id")
-        if _interrupt(run_id, conversation_id)
-    ]
+    ended = []
+    for run_id, conversation_id in _expired().values_list("id", "conversation_id"):
+        try:
+            if _interrupt(run_id, conversation_id):
+                ended.append(run_id)
+        except (OperationalError, InterfaceError):  # no database: not now, for none of them
+            raise
+        except Exception:  # one that cannot be ended holds up neither the others nor what waits
+            logger.exception("run %s of a dead process could not be ended", run_id)
+    return ended
 
 
-@transaction.atomic
+def _expired() -> "QuerySet[Run]":
+    """By the database's clock: those of processes may differ."""
+    return Run.objects.filter(status=Run.Status.RUNNING, lease_until__lt=Now())
+
+
 def _interrupt(run_id: uuid.UUID, conversation_id: uuid.UUID) -> bool:
-    conversation = lock(conversation_id)
-    run = find_for_update(run_id)
-    # The database's clock decides: those of processes may differ.
-    is_expired = Run.objects.filter(
-        id=run_id, status=Run.Status.RUNNING, lease_until__lt=Now()
-    ).exists()
-    if run is None or not is_expired:
+    if not seal(_expired().filter(id=run_id)):
         return False
-    finish(conversation, run, INTERRUPTED)
-    stop_elsewhere(run.id)
+    page = rendered_now(run_id)
+    with transaction.atomic():
+        conversation = lock(conversation_id)
+        run = find_for_update(run_id)
+        if run is None or not _expired().filter(id=run_id).exists():
+            return False
+        finish(conversation, run, INTERRUPTED, page=page)
+        stop_elsewhere(run.id)
     return True
+
+
+# --- Rendered before anything is held ------------------------------------------------------------
+def seal(run: "QuerySet[Run]") -> bool:
+    """Takes the lease of a running run away: from here on nothing is added to what it has said.
+
+    Its text can then be rendered before the conversation is locked. Whoever does this ends the run; should they
+    die before, the lease still runs out when it would have. False when no such run is running.
+    """
+    return bool(run.filter(status=Run.Status.RUNNING).update(lease=uuid.uuid4()))
+
+
+def rendered_now(run_id: uuid.UUID) -> Page:
+    """What a run has said so far, with its HTML."""
+    return rendered(_text_of(run_id))
+
+
+def _text_of(run_id: uuid.UUID) -> str:
+    events = shapes.stored_events(RunEvent.objects.filter(run=run_id)).get(run_id, ())
+    run = Run.objects.filter(id=run_id).first()
+    return "" if run is None else shapes.transcript_of(run, events).text
 
 
 def stop_elsewhere(run_id: uuid.UUID) -> None:
@@ -193,11 +228,11 @@ def finish(
     run: Run,
     outcome: Outcome,
     said: Transcript | None = None,
-    html: str | None = None,
+    page: Page | None = None,
 ) -> None:
     """Ends an active run: conversation and run are held. Its text becomes its message's body.
 
-    `html` is what `said` was rendered to, if it was already.
+    `said` is everything that was stored; None: it is read. `page` is its text rendered, as far as that is known.
     """
     if said is None:
         events = RunEvent.objects.filter(run=run)
@@ -207,12 +242,15 @@ def finish(
     )
     last = _last_event(run, outcome, said)
     said.apply(last)
+    said = without_deleted(run, said)
     _settle(run, outcome, said)
     RunEvent.objects.filter(run=run).delete()
     claim = Claim(run.id, run.conversation_id, run.lease or uuid.UUID(int=0))
     transaction.on_commit(partial(store.tell, claim, last))
     message = Message.objects.select_related("author", "thread").get(pk=run.message_id)
-    complete_message(conversation, message, said.text, html)
+    if page is None or page.text != said.text:
+        page = rendered(said.text)
+    complete_message(conversation, message, page.text, page.html)
     telemetry.count("assistant_runs_total", outcome=outcome.status)
 
 

@@ -130,11 +130,14 @@ class BranchSelected(TypedDict):
     message_id: str
 
 
+Stopped = Literal["stopped", "dequeued", "already_finished"]
+
+
 class CancelVerdict(TypedDict):
     """The reply to `cancel_run`: what it did, and how far the answer had come (UTF-16 units)."""
 
     run_id: str
-    verdict: Literal["stopped", "dequeued", "already_finished"]
+    verdict: Stopped
     status: str
     offset: int
 

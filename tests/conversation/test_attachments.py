@@ -115,14 +115,16 @@ def test_what_waits_to_be_sent_has_a_limit_per_person(
     assert len(stored(media)) == 4
 
 
-def test_two_uploads_at_once_do_not_both_take_the_last_place(
+def test_of_uploads_at_once_only_one_takes_the_last_place_in_whichever_conversation(
     room: Conversation, ada: User, settings: Settings, media: Path
 ) -> None:
     settings.REALTIME = site.REALTIME | {"ATTACHMENTS_UNSENT": 1}
+    rooms = [room, *(Conversation.objects.create(title=f"{number}") for number in range(3))]
+    Member.objects.bulk_create(Member(conversation=each, user=ada) for each in rooms[1:])
 
-    def one(_: int) -> bool:
+    def one(number: int) -> bool:
         try:
-            upload(room, ada)
+            upload(rooms[number % 4], ada)
         except PushError:
             return False
         finally:

@@ -53,16 +53,17 @@ def test_messages_are_rendered_anew_as_they_were_rendered_when_sent(
     room: Conversation, ada: User, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(render_messages, "BATCH", 3)
+    Conversation.objects.update(assistant="off")
     for number in range(7):
-        say(ada, f"*{number}* @grace @nobody `@grace`")
+        say(ada, f"*{number}* @grace @nobody @assistant `@grace`")
     before = snapshot(room.id, ada.pk)
     Message.objects.filter(seq__gt=2).update(html="old")
 
     said = run("render_messages")
 
     assert snapshot(room.id, ada.pk) == before
-    assert said == "5 messages changed; renderer 1.\n"
-    assert run("render_messages") == "0 messages changed; renderer 1.\n"
+    assert said == "5 messages changed; renderer 2.\n"
+    assert run("render_messages") == "0 messages changed; renderer 2.\n"
 
 
 def test_rendering_goes_on_where_it_was_stopped(
@@ -76,7 +77,7 @@ def test_rendering_goes_on_where_it_was_stopped(
     after = run("render_messages").splitlines()[0].split()[-1]
     Message.objects.update(html="old")
 
-    assert run("render_messages", "--after", after).endswith("2 messages changed; renderer 1.\n")
+    assert run("render_messages", "--after", after).endswith("2 messages changed; renderer 2.\n")
 
 
 def test_what_was_edited_meanwhile_stays_as_it_is(ada: User, say: Say) -> None:

@@ -151,7 +151,7 @@ def test_an_answer_of_the_assistant_converges(
             )
             actions.tell_message(message)
         with transaction.atomic():
-            actions.complete_message(actions.lock(room.id), message, "because *so*")
+            actions.complete_message(actions.lock(room.id), message, "*so*", "<em>so</em>")
 
     converges(answer)
 

@@ -370,6 +370,7 @@ def test_an_edit_mentions_anew(room: Conversation, ada: User, grace: User, say: 
     edited = actions.edit_message(room.id, ada.pk, edit(said, "@ada"))
 
     assert said["mentions_assistant"]
+    assert '<span class="mention" data-user="0">@assistant</span>' in said["html"]
     assert edited["mentions"] == [ada.pk]
     assert not edited["mentions_assistant"]
 

@@ -34,8 +34,15 @@ class Race:
 def writers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Writers]:
-    url = own_database(request.param, request, tmp_path_factory.mktemp("race"))
-    with Writers("tests.conversation.racing", url) as writers:
+    folder = tmp_path_factory.mktemp("race")
+    url = own_database(request.param, request, folder)
+    limits = {
+        "COMMSITE_ATTACHMENTS_UNSENT": "3",
+        "COMMSITE_ASSISTANT_QUEUED_PER_USER": "100",
+        "COMMSITE_RUNS_PER_MIN": "1000",
+        "COMMSITE_MEDIA_ROOT": str(folder / "media"),
+    }
+    with Writers("tests.conversation.racing", url, **limits) as writers:
         yield writers
 
 
@@ -130,3 +137,19 @@ def test_marks_from_everywhere_at_once_end_at_the_furthest_and_never_went_back(r
     assert told == len(marks)
     for each in seen:
         assert each == sorted(each)
+
+
+def test_what_one_person_may_have_is_counted_over_all_conversations_at_once(race: Race) -> None:
+    (rooms,) = race.run(["rooms", "4"])
+
+    *uploaded, begun, others = race.run(
+        ["upload", "ada", "6", *rooms],
+        ["upload", "ada", "6", *rooms[::-1]],
+        ["ask", "ada", "4", *rooms],
+        ["ask", "ada", "4", *rooms[::-1]],
+    )
+    (most,) = race.run(["begin", "8", *rooms])
+
+    assert sum(uploaded) == 3
+    assert begun + others == 1
+    assert most == 1

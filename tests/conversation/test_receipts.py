@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from commsite.clients.actions import set_preferences
+from commsite.clients.models import Preferences
 from commsite.realtime.errors import PushError
 from commsite.realtime.registry import Delivery, delivery_of
 from conversation import actions, attention, queries, receipts
@@ -197,7 +198,7 @@ def test_many_conversations_are_written_with_the_queries_of_one(
 
     for some in (rooms[:1], rooms[1:]):
         work = {here: Work({Place(grace.pk): Mark(read=1)}, 1) for here in some}
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             receipts.write(work, lambda user_id: True)
 
     told = [each for each in heard.told if each.event == "receipts_changed"]
@@ -219,7 +220,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_members(
     write(dict.fromkeys(people, Mark(read=1)))
 
     for readers, read in ((people[:1], 2), (people, 3)):
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             write(dict.fromkeys(readers, Mark(read=read)), news_from=1)
 
 
@@ -310,6 +311,66 @@ def test_whoever_shares_nothing_is_told_of_to_nobody_else(
     assert (mine["read_seq"], mine["unread"]) == (1, 0)
     joined = queries.welcome(queries.membership(room.id, ada.pk))
     assert [each["user_id"] for each in joined["receipts"]] == [ada.pk]  # type: ignore[typeddict-item]
+
+
+def test_whoever_shares_no_more_is_forgotten_by_all_others_and_known_again_later(
+    room: Conversation, ada: User, grace: User, say: Say, heard: Ear, write: Write
+) -> None:
+    root = say(ada, "hello")
+    reply(room, grace, "hi", root)
+    write({grace: Mark(read=1)})
+    write({grace: Mark(read=2)}, thread_id=uuid.UUID(root["id"]))
+    known: dict[tuple[int, str | None], int] = {}
+
+    for is_shared in (False, False, True):
+        already = len(heard.on(room.id))
+        set_preferences(grace.pk, {"share_receipts": is_shared}, is_whole=False)
+        assert len(heard.on(room.id)) - already in (0, 2)
+        for told in heard.on(room.id):
+            for each in told.payload.get("receipts", ()):
+                known[each["user_id"], each["thread_id"]] = each["read_seq"]
+            for each in told.payload.get("retracted", ()):
+                known.pop((each["user_id"], each["thread_id"]), None)
+        fresh = {
+            (user_id, thread_id): read_seq
+            for thread_id in (None, root["id"])
+            for user_id, read_seq in seen_by(
+                ada, room, None if thread_id is None else uuid.UUID(thread_id)
+            ).items()
+            if read_seq
+        }
+        assert known == fresh
+        assert bool(fresh) == is_shared
+
+
+def test_a_mark_on_its_way_when_its_person_stops_sharing_is_told_to_nobody(
+    room: Conversation, grace: User, say: Say, heard: Ear, write: Write, monkeypatch: Any
+) -> None:
+    say(grace, "hello")
+    rows = receipts._rows
+
+    def meanwhile(spots: Any) -> Any:
+        Preferences.objects.create(user=grace, values={"share_receipts": False})
+        return rows(spots)
+
+    monkeypatch.setattr(receipts, "_rows", meanwhile)
+    write({grace: Mark(read=1)})
+
+    assert [each for each in heard.on(room.id) if "receipts" in each.event] == []
+
+
+def test_in_a_crowd_whoever_shares_no_more_is_counted_no_more(
+    crowd: Conversation, people: People, say: Say, heard: Ear, write: Write
+) -> None:
+    ada, grace, _ = people
+    say(ada, "hello")
+    write({ada: Mark(read=1), grace: Mark(read=1)})
+
+    set_preferences(grace.pk, {"share_receipts": False}, is_whole=False)
+
+    told = heard.on(crowd.id)[-1].payload
+    assert told["receipt_counts"]["read"] == [{"seq": 1, "count": 1}]
+    assert "retracted" not in told
 
 
 def test_in_a_crowd_numbers_are_told_in_place_of_names(

@@ -35,6 +35,8 @@ class Room:
         *named: User,
         thread: Message | None = None,
         is_deleted: bool = False,
+        beside: Message | None = None,
+        answers: Message | None = None,
     ) -> Message:
         self.seq += 1
         message = Message.objects.create(
@@ -46,9 +48,15 @@ class Room:
             body="…",
             thread=thread,
             deleted_at=timezone.now() if is_deleted else None,
+            branch_of=beside,
+            parent=answers,
         )
         Mention.objects.bulk_create(Mention(message=message, user=person) for person in named)
         return message
+
+    def select(self, first: Message, chosen: Message) -> None:
+        first.branch_of, first.selected_branch = first, chosen
+        first.save()
 
     def read(
         self,
@@ -83,6 +91,36 @@ def test_what_others_said_after_ones_mark_is_unread(ada: User, grace: User) -> N
 
     assert room.of(ada) == (3, 1)
     assert room.of(grace) == (2, 0)
+
+
+def test_of_alternatives_only_what_is_shown_is_unread(ada: User, grace: User) -> None:
+    room = Room(ada, grace)
+    first = room.say(grace, ada)
+    room.say(None, answers=first)
+    second = room.say(grace, ada, beside=first)
+    answer = room.say(None, answers=second)
+    other = room.say(None, answers=second, beside=answer)
+    room.select(first, second)
+    room.select(answer, answer)
+
+    assert room.of(ada) == (2, 1)
+    room.select(first, first)
+    assert room.of(ada) == (2, 1)
+    room.select(first, second)
+    room.select(answer, other)
+    room.read(ada, answer.seq)
+    assert room.of(ada) == (1, 0)
+
+
+def test_of_alternatives_in_a_thread_only_what_is_shown_is_unread(ada: User, grace: User) -> None:
+    room = Room(ada, grace)
+    root = room.say(ada)
+    first = room.say(grace, ada, thread=root)
+    room.say(grace, ada, thread=root, beside=first)
+    room.select(first, first)
+    room.read(ada, 0, thread=root, followed_from=0)
+
+    assert room.of(ada) == (1, 1)
 
 
 def test_whoever_came_later_has_not_missed_what_was_said_before(ada: User, grace: User) -> None:

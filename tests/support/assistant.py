@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conversation.assistant.job import Backend, Event
     from tests.support.model_server import ModelServer
 
+RUN_ID = "0192c5d0-7a11-7c3e-9a7b-5b1f0e6d2a01"
 KEY = "sk-test-0123456789abcdefSECRET"
 
 
@@ -26,7 +27,7 @@ async def nobody_asks(call: ToolCall) -> Verdict:
 def job(*turns: Turn, **fields: Any) -> Job:
     """A request of ada's; without turns, that she says hello."""
     return Job(
-        run_id="run-1",
+        run_id=RUN_ID,
         message_id="message-1",
         conversation_id=fields.pop("conversation_id", "6c3ffb0e-39a6-4f5f-9a3b-0e9a3c4f8a11"),
         user_id=fields.pop("user_id", 7),

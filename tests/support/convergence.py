@@ -103,6 +103,14 @@ def _message_sent(after: dict[str, Any], payload: dict[str, Any]) -> None:
             sibling["branch"] = {"index": index, "count": count, "selected": selected}
 
 
+def _place(after: dict[str, Any], message: dict[str, Any]) -> None:
+    """What comes into sight, at its place."""
+    thread = message["thread_id"]
+    its = after["messages"] if thread is None else after["threads"].setdefault(thread, [])
+    its.append(message)
+    its.sort(key=lambda each: each["seq"])
+
+
 def _alternatives(after: dict[str, Any], first: str) -> Iterator[dict[str, Any]]:
     """The messages at one place, in their order; the first one may not know yet that it has others."""
     for messages in (after["messages"], *after["threads"].values()):
@@ -113,6 +121,9 @@ def _alternatives(after: dict[str, Any], first: str) -> Iterator[dict[str, Any]]
 
 
 def _branch_selected(after: dict[str, Any], payload: dict[str, Any]) -> None:
+    for message in payload["messages"]:
+        if not any(_kept(after, message["id"])):
+            _place(after, message)
     for sibling in _alternatives(after, payload["branch_of"]):
         sibling["branch"]["selected"] = sibling["id"] == payload["message_id"]
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class Writers:
     """The writers of one database. Use as a context manager."""
 
-    def __init__(self, module: str, database_url: str) -> None:
+    def __init__(self, module: str, database_url: str, **environment: str) -> None:
         self._command = [sys.executable, "-m", "tests.support.writers", module]
         self._environment = clean_environment(
-            DATABASE_URL=database_url, DJANGO_SETTINGS_MODULE="commsite.settings"
+            DATABASE_URL=database_url, DJANGO_SETTINGS_MODULE="commsite.settings", **environment
         )
         self._process: subprocess.Popen[str] | None = None
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from conversation.markdown import RENDERER_VERSION, mention_names, render
+from conversation.message_actions import ADDRESSES
 from conversation.models import Mention, Message
 
 BATCH = 200
@@ -37,7 +38,7 @@ class Command(BaseCommand):
 
 def _messages_after(after: uuid.UUID) -> Any:
     rows = Message.objects.filter(pk__gt=after, deleted_at=None).order_by("pk")
-    return rows.only("id", "body", "html", "revision")
+    return rows.only("id", "role", "body", "html", "revision")
 
 
 def render_anew(messages: Sequence[Message]) -> int:
@@ -58,5 +59,8 @@ def render_anew(messages: Sequence[Message]) -> int:
 
 
 def _html(message: Message, people: dict[str, int]) -> str:
-    names = mention_names(message.body) if people else set()
-    return render(message.body, {name: people[name] for name in names if name in people})
+    if message.role == Message.Role.ASSISTANT:  # names nobody
+        return render(message.body)
+    known = ADDRESSES | people
+    names = mention_names(message.body)
+    return render(message.body, {name: known[name] for name in names if name in known})

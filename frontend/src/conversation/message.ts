@@ -150,6 +150,9 @@ export interface Receipt {
   read_seq: number;
 }
 
+/** A member's marks that are nobody else's business any more. */
+export type Retracted = Pick<Receipt, "user_id" | "thread_id">;
+
 /** What the page was given when it was rendered, and what a join gives again. */
 export interface ConversationStart {
   conversation: Heading;

@@ -270,9 +270,6 @@ class ConversationPage {
       case "heading":
         this.#headingChanged();
         break;
-      case "missing":
-        void this.#past.bring(meaning.messageId);
-        break;
       case "changed":
         this.#others.changed(this.#start.conversation.id, meaning.message);
     }

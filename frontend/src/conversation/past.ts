@@ -71,22 +71,6 @@ export class Past {
     });
   }
 
-  /** Reads an alternative that was chosen and this page has never had, and what goes with it. */
-  async bring(messageId: string): Promise<void> {
-    const { heading, timeline } = this.#state;
-    const address = `/api/v1/conversations/${heading.id}/messages/${messageId}/`;
-    const answer = await fetch(address, { cache: "no-store" }).catch(() => null);
-    if (!answer?.ok) return;
-    const message = (await answer.json()) as Message;
-    timeline.hold([message]);
-    const page = await this.#room.history({ around_seq: message.seq }).catch(() => null);
-    if (page !== null) {
-      this.#note(page.messages);
-      timeline.hold(page.messages);
-    }
-    this.#draw();
-  }
-
   /** Goes to a message, whether it is here or not. */
   async show(id: string, seq?: number): Promise<void> {
     const { timeline } = this.#state;

@@ -1,4 +1,4 @@
-import type { Message, Receipt } from "./message";
+import type { Message, Receipt, Retracted } from "./message";
 
 /** Who has got how far, by the marks that the topic tells of. A mark only ever grows. */
 export class Receipts {
@@ -13,10 +13,15 @@ export class Receipts {
   /** Takes marks as they move; an older one changes nothing. */
   apply(receipts: readonly Receipt[]): void {
     for (const receipt of receipts) {
-      const key = `${receipt.user_id} ${receipt.thread_id ?? ""}`;
+      const key = keyOf(receipt);
       const held = this.#marks.get(key);
       this.#marks.set(key, held === undefined ? receipt : later(held, receipt));
     }
+  }
+
+  /** Forgets marks that somebody shares no more. */
+  retract(retracted: readonly Retracted[]): void {
+    for (const each of retracted) this.#marks.delete(keyOf(each));
   }
 
   /** The reader's own mark; 0 before the first. */
@@ -54,6 +59,10 @@ export class Receipts {
   #of(threadId: string | null): Receipt[] {
     return [...this.#marks.values()].filter(({ thread_id }) => (thread_id ?? null) === threadId);
   }
+}
+
+function keyOf({ user_id, thread_id }: Retracted): string {
+  return `${user_id} ${thread_id ?? ""}`;
 }
 
 function later(held: Receipt, told: Receipt): Receipt {

@@ -5,6 +5,7 @@ import type {
   Message,
   Person,
   Receipt,
+  Retracted,
   Run,
   ThreadRoot,
   Unread,
@@ -19,7 +20,6 @@ export type Meaning =
   | { kind: "changed"; message?: Message }
   | { kind: "heading" }
   | { kind: "members"; event: string; member: Member }
-  | { kind: "missing"; branchOf: string; messageId: string }
   | { kind: "nothing" }
   | { kind: "said"; message: Message }
   | { kind: "typing" };
@@ -128,6 +128,15 @@ export class ConversationState {
     return isNew;
   }
 
+  /** What a selection brings into sight: whoever came while it was hidden has none of it. */
+  brought(messages: readonly Message[]): void {
+    this.timeline.hold(messages);
+    for (const message of messages) {
+      this.#name(message.author);
+      this.noteRun(message);
+    }
+  }
+
   changed(message: Message): void {
     this.timeline.applyChanged(message);
     if (message.run !== null && !isActive(message.run)) this.runs.forget(message.run.id);
@@ -210,10 +219,10 @@ const heading: Handler = (state, { conversation }) => {
 };
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
-  branch_selected: (state, { branch_of, message_id }) => {
-    const [branchOf, messageId] = [String(branch_of), String(message_id)];
-    const isHeld = state.timeline.applySelection(branchOf, messageId);
-    return isHeld ? CHANGED : { kind: "missing", branchOf, messageId };
+  branch_selected: (state, { branch_of, message_id, messages }) => {
+    state.brought(messages as Message[]);
+    state.timeline.applySelection(String(branch_of), String(message_id));
+    return CHANGED;
   },
   conversation_changed: heading,
   conversation_renamed: heading,
@@ -232,8 +241,12 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   message_unpinned: pin,
   reaction_added: reaction,
   reaction_removed: reaction,
-  receipts_changed: (state, { receipts }) => {
+  receipts_changed: (state, { receipts, retracted }) => {
     state.receipts.apply(receipts as Receipt[]);
+    const theirs = ((retracted as Retracted[] | undefined) ?? []).filter(
+      ({ user_id }) => user_id !== state.user.id,
+    );
+    state.receipts.retract(theirs);
     return CHANGED;
   },
   run_event: (state, payload) => {

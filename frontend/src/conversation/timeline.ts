@@ -128,12 +128,11 @@ export class Timeline {
     this.#change(messageId, fields);
   }
 
-  /** Shows another of the alternatives at one place; false when that one is not held. */
-  applySelection(branchOf: string, messageId: string): boolean {
+  /** Shows another of the alternatives at one place. */
+  applySelection(branchOf: string, messageId: string): void {
     for (const message of applySelection(this.#byId.values(), branchOf, messageId)) {
       this.#hold(message);
     }
-    return this.#byId.has(messageId);
   }
 
   /** Notes that the topic has reached `seq`, whatever the fact was. */

@@ -114,3 +114,41 @@ test("whoever asked and owners may stop an answer", () => {
   expect(state.mayDirect({ started_by: grace })).toBe(false);
   expect(state.mayDirect({ started_by: ada })).toBe(true);
 });
+
+test("what a selection brings into sight is shown by a page that has never had it", () => {
+  const state = page();
+  const hidden = {
+    ...said(grace, 3),
+    branch_of: "three",
+    branch: { index: 1, count: 2, selected: true },
+  };
+  const held = {
+    ...said(grace, 5),
+    branch_of: "three",
+    branch: { index: 2, count: 2, selected: true },
+  };
+  const answer = { ...answered(4, { status: "finished", seq: 9 }), parent_id: hidden.id };
+  state.apply("message_sent", { message: held });
+  state.apply("branch_selected", {
+    seq: 6,
+    branch_of: "three",
+    message_id: hidden.id,
+    by: ada,
+    messages: [hidden, answer],
+  });
+  expect(state.timeline.messages.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+});
+
+test("marks that somebody shares no more are forgotten, but for one's own", () => {
+  const state = page();
+  const marks = [ada, grace].map(({ id }) => ({
+    user_id: id,
+    thread_id: null,
+    delivered_seq: 2,
+    read_seq: 2,
+  }));
+  state.apply("receipts_changed", { receipts: marks, receipt_counts: null });
+  state.apply("receipts_changed", { receipts: [], receipt_counts: null, retracted: marks });
+  expect(state.receipts.own(grace.id)).toBe(0);
+  expect(state.receipts.own(ada.id)).toBe(2);
+});

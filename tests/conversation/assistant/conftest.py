@@ -17,6 +17,7 @@ from tests.support import in_process
 from tests.support.phoenix_client import PRESENCE, PhoenixClient
 from tests.support.run_viewer import Watcher
 from tests.support.scripted_backend import ScriptedBackend
+from tests.support.talk import Talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -46,6 +47,12 @@ def make_room(ada: User, grace: User) -> Callable[[], Conversation]:
         return Conversation.objects.get(pk=actions.create_conversation(ada.pk, command)["id"])
 
     return make_room
+
+
+@pytest.fixture
+def talk(room: Conversation, ada: User) -> Talk:
+    """Ada talks with the assistant."""
+    return Talk(room.id, ada.pk)
 
 
 @pytest_asyncio.fixture

@@ -9,21 +9,18 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from conversation.assistant.models import Run
-from conversation.rates import rates
-from tests.conversation.assistant.test_convergence import Talk
 
 if TYPE_CHECKING:
     from django.test import Client
 
-    from conversation.models import Conversation
+    from tests.support.talk import Talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def run(room: Conversation, ada: User) -> Run:
-    rates.cache_clear()
-    return Run.objects.get(pk=Talk(room.id, ada.pk).ask().run["id"])
+def run(talk: Talk) -> Run:
+    return Run.objects.get(pk=talk.ask().run["id"])
 
 
 def staff(client: Client, *permissions: str) -> User:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
 from commsite.realtime.threads import in_thread
 from conversation import actions as conversation_actions
+from conversation.assistant import actions as run_actions
 from conversation.assistant import approvals
+from conversation.assistant.engine import engine
 from conversation.assistant.job import ToolCall
-from conversation.assistant.models import Approval
+from conversation.assistant.models import Approval, Run
 from conversation.schema import AddMember
 from tests.support.phoenix_client import ErrorReply
 from tests.support.scripted_backend import tool_call, tool_result
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Awaitable, Callable
 
     from django.contrib.auth.models import User
@@ -133,6 +138,64 @@ async def test_nobodys_answer_is_a_no_and_told(
     with pytest.raises(ErrorReply) as late:
         await answer(asker, asked, approve=True)
     assert (late.value.reason, late.value.response["by"]) == ("conflict", None)
+
+
+async def test_an_answer_that_comes_too_late_is_told_so_though_the_run_has_not_looked_yet(
+    enter: Enter, scripted: ScriptedBackend, ada: User
+) -> None:
+    asker = await enter(ada)
+    asked = await asks(asker, scripted)
+    await Approval.objects.aupdate(expires_at=timezone.now())
+
+    with pytest.raises(ErrorReply) as late:
+        await answer(asker, asked, approve=True)
+
+    assert (late.value.reason, late.value.response["state"]) == ("conflict", "expired")
+    assert late.value.response["by"] is None
+    asked.verdict.cancel()
+
+
+async def test_leave_that_was_given_counts_no_more_once_the_run_was_stopped(
+    enter: Enter, scripted: ScriptedBackend, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approvals, "LOOK_AGAIN_S", 0.01)
+    monkeypatch.setattr(engine, "stop", lambda run_id: None)  # the message of the end was lost
+    looked, look = threading.Event(), approvals._look
+
+    def stopped_just_then(approval_id: uuid.UUID) -> approvals.Answer:
+        found = look(approval_id)
+        if found.state == Approval.State.APPROVED and not looked.is_set():
+            looked.set()
+            run = Run.objects.get(approvals=approval_id)
+            run_actions.cancel_run(run.conversation_id, ada.pk, run.pk)
+        return found
+
+    monkeypatch.setattr(approvals, "_look", stopped_just_then)
+    asker = await enter(ada)
+    asked = await asks(asker, scripted)
+    await answer(asker, asked, approve=True)
+
+    verdict = await asked.verdict
+
+    assert looked.is_set()
+    assert not verdict.approved
+    (part,) = (await asker.completed(asked.run_id))["run"]["parts"]
+    assert part["status"] == "error"
+
+
+async def test_a_run_that_has_ended_asks_nobody(
+    enter: Enter, scripted: ScriptedBackend, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "stop", lambda run_id: None)
+    asker = await enter(ada)
+    started = await asker.call("start_run", body="Rename it", client_id="r1")
+    writing = await scripted.asked()
+    await asker.call("cancel_run", run_id=started["run"]["id"])
+
+    verdict = await writing.job.approve(CALL)
+
+    assert not verdict.approved
+    assert not await Approval.objects.aexists()
 
 
 async def test_the_question_survives_that_nobody_watches(

@@ -14,9 +14,7 @@ from conversation.assistant.models import Run
 from conversation.assistant.schema import SelectBranch
 from conversation.message_actions import delete_message
 from conversation.models import Message
-from conversation.rates import rates
 from conversation.schema import NameMessage
-from tests.conversation.assistant.test_convergence import Talk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,15 +23,9 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
 
     from conversation.assistant.actions import Started
-    from conversation.models import Conversation
+    from tests.support.talk import Talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def talk(room: Conversation, ada: User) -> Talk:
-    rates.cache_clear()
-    return Talk(room.id, ada.pk)
 
 
 def read(started: Started) -> list[tuple[str, str]]:

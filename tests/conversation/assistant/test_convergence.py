@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -10,83 +9,23 @@ import pytest
 from django.db import transaction
 
 from conversation import actions as conversation_actions
-from conversation.assistant import actions, branches, runs, shapes
+from conversation import queries
+from conversation.assistant import actions, runs, shapes
 from conversation.assistant.models import ACTIVE, Run
 from conversation.assistant.runs import Outcome
-from conversation.assistant.schema import (
-    BranchMessage,
-    ContinueRun,
-    Regenerate,
-    SelectBranch,
-    StartRun,
-)
 from conversation.facts import lock
-from conversation.rates import rates
 from conversation.schema import SendMessage, SetAssistant
+from tests.support.convergence import replayed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.contrib.auth.models import User
 
-    from conversation.assistant.actions import Started
     from conversation.models import Conversation
+    from tests.support.talk import Talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Talk:
-    """Ada talks with the assistant; the test is the process that answers."""
-
-    def __init__(self, room: uuid.UUID, user_id: int) -> None:
-        self.room = room
-        self.user_id = user_id
-        self._ids = (f"r{n}" for n in itertools.count())
-
-    def ask(self, body: str = "Why?") -> Started:
-        """A run in the queue."""
-        command = StartRun(body=body, client_id=next(self._ids))
-        return actions.start_run(self.room, self.user_id, command)
-
-    def end(self, started: Started, text: str = "Because.", status: str = "finished") -> Started:
-        """The run has come to an end."""
-        Run.objects.filter(pk=started.run["id"]).update(text=text, offset=len(text))
-        with transaction.atomic():
-            run = shapes.runs().get(pk=started.run["id"])
-            runs.finish(lock(self.room), run, Outcome(status))
-        return started
-
-    def answered(self, body: str = "Why?", text: str = "Because.", **how: Any) -> Started:
-        """A question and its answer."""
-        return self.end(self.ask(body), text, **how)
-
-    def again(self, started: Started, text: str = "Again.") -> Started:
-        """Another answer to the same question."""
-        message_id = uuid.UUID(started.message["id"])
-        command = Regenerate(message_id=message_id, client_id=next(self._ids))
-        return self.end(branches.regenerate(self.room, self.user_id, command), text)
-
-    def otherwise(self, started: Started, body: str = "Why not?") -> Started:
-        """The question asked otherwise, and its answer."""
-        message_id = uuid.UUID(str(started.run["request_id"]))
-        command = BranchMessage(message_id=message_id, body=body, client_id=next(self._ids))
-        return self.end(branches.branch_message(self.room, self.user_id, command))
-
-    def go_on(self, started: Started) -> Started:
-        """The answer goes on."""
-        command = ContinueRun(run_id=uuid.UUID(started.run["id"]), client_id=next(self._ids))
-        return self.end(branches.continue_run(self.room, self.user_id, command), "Half and more.")
-
-    def select(self, message_id: str | None) -> None:
-        """Shows this one."""
-        command = SelectBranch(message_id=uuid.UUID(str(message_id)))
-        branches.select_branch(self.room, self.user_id, command)
-
-
-@pytest.fixture
-def talk(room: Conversation, ada: User) -> Talk:
-    rates.cache_clear()
-    return Talk(room.id, ada.pk)
 
 
 def test_an_answer_that_waits_converges(converges: Callable, talk: Talk) -> None:
@@ -171,6 +110,33 @@ def test_selecting_converges_for_who_has_seen_all_of_it(
         lambda: talk.select(first.run["request_id"]),
         observer=grace,
     )
+
+
+@pytest.mark.parametrize("is_question", [True, False])
+def test_selecting_converges_for_who_came_while_it_was_hidden(
+    converges: Callable, talk: Talk, say: Callable, grace: User, is_question: bool
+) -> None:
+    first = talk.answered()
+    say(grace, "in between")
+    _ = talk.otherwise(first) if is_question else talk.again(first, "Two.")
+    hidden = first.run["request_id"] if is_question else first.message["id"]
+
+    converges(lambda: talk.select(hidden), observer=grace)
+
+
+def test_selecting_to_and_fro_is_replayed_with_what_is_shown_in_the_end_alone(
+    talk: Talk, room: Conversation
+) -> None:
+    first = talk.answered()
+    second = talk.again(first, "Two.")
+    before = queries.last_seq(room.id)
+    for message in (first, second, first):
+        talk.select(message.message["id"])
+
+    told = replayed(room.id, before, before + 3)
+
+    brought = [[each["id"] for each in fact.payload["messages"]] for fact in told]
+    assert brought == [[], [], [first.message["id"]]]
 
 
 def test_a_thread_with_the_assistant_converges(

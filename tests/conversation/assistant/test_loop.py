@@ -17,7 +17,7 @@ from conversation.assistant.completion import Asked
 from conversation.assistant.job import Event, Job, ToolCall, Verdict
 from conversation.assistant.loop import Outcome, ToolLoop
 from conversation.assistant.patience import Deadline, Patience
-from tests.support.assistant import backend, events_of, failure_of, job, text_of
+from tests.support.assistant import RUN_ID, backend, events_of, failure_of, job, text_of
 from tests.support.model_server import (
     Exchange,
     ModelServer,
@@ -176,7 +176,7 @@ async def test_a_tool_runs_in_a_thread_as_the_user_who_asked() -> None:
 
     assert results(events) == [("done", "ok")]
     (context,) = seen
-    assert (context.user_id, context.username, context.run_id) == (7, "ada", "run-1")
+    assert (context.user_id, context.username, context.run_id) == (7, "ada", RUN_ID)
     assert context.request_id == "m-7"
 
 
@@ -351,6 +351,37 @@ async def test_ids_that_cannot_be_kept_or_named_are_replaced(odd: str) -> None:
     loop = ToolLoop(job(), Patience(), Deadline(600))
 
     assert loop.call(Asked(id=odd, name="look")).id == "call00001"
+
+
+async def test_an_id_of_ours_is_never_one_that_the_model_has_used() -> None:
+    loop = ToolLoop(job(), Patience(), Deadline(600))
+    loop.call(Asked(id="call00002", name="look"))
+
+    assert loop.call(Asked(id="", name="look")).id == "call00003"
+
+
+async def test_what_runs_is_what_people_were_shown_and_can_be_stored() -> None:
+    offer(lambda context, words: repr(words.query))
+    twice = '{"query": "good", "query": "ev\\u0000il"}'
+    loop = ToolLoop(job(), Patience(), Deadline(600))
+    asked = Asked(id="a", name="look", arguments=twice)
+    call = loop.call(asked)
+
+    assert call.arguments == {"query": "ev\ufffdil"}
+    assert await loop.carry_out(call, asked) == Outcome("done", repr("ev\ufffdil"))
+
+
+@pytest.mark.parametrize("depth", [100, 10_000])
+async def test_arguments_that_are_nested_without_end_cost_no_more_than_their_call(
+    depth: int,
+) -> None:
+    offer(lambda context, words: "never")
+    arguments = '{"query": ' + '{"a":' * depth + "1" + "}" * depth + "}"
+    events, _ = await answer_with(asks(arguments), answered)
+
+    ((status, said),) = results(events)
+    assert (status, text_of(events)) == ("error", "Found it.")
+    assert "Expected" in said
 
 
 async def test_after_the_last_round_the_model_must_answer() -> None:

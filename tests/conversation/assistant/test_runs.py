@@ -9,10 +9,13 @@ import pytest
 from commsite.realtime.hub import hub
 from commsite.realtime.threads import in_thread
 from conversation import actions as conversation_actions
+from conversation.assistant import actions as run_actions
+from conversation.assistant.engine import engine
 from conversation.assistant.models import Run, RunEvent
 from conversation.schema import AddMember, SetAssistant
 from tests.support.phoenix_client import ErrorReply
 from tests.support.scripted_backend import tool_call, tool_result
+from tests.support.socket_client import settle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -207,6 +210,62 @@ async def test_one_client_id_is_one_run(enter: Enter, scripted: ScriptedBackend,
 
     assert first == second
     assert await in_thread(Run.objects.count) == 1
+
+
+@pytest.mark.parametrize("mode", ["always", "mention"])
+async def test_a_question_that_is_asked_by_a_command_is_answered_and_paid_for_once(
+    enter: Enter,
+    scripted: ScriptedBackend,
+    room: Conversation,
+    ada: User,
+    mode: Mode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spent: list[str] = []
+    monkeypatch.setattr(run_actions, "spend", lambda kind, user_id: spent.append(kind))
+    await in_thread(
+        conversation_actions.set_assistant, room.id, ada.pk, SetAssistant(assistant=mode)
+    )
+    asker = await enter(ada)
+
+    run_id = await ask(asker, "@assistant, why?")
+    assert await ask(asker, "@assistant, why?") == run_id
+
+    assert spent == ["assistant"]
+    assert [str(run.pk) async for run in Run.objects.all()] == [run_id]
+
+
+async def test_a_client_id_that_somebody_else_has_used_is_nobodys_but_their_own(
+    enter: Enter, scripted: ScriptedBackend, room: Conversation, ada: User, grace: User
+) -> None:
+    asker, other = await enter(ada), await enter(grace)
+    said = await other.call("send_message", body="@assistant, why?", client_id="1")
+    (await scripted.asked()).end()
+    hers = await Run.objects.aget()
+    await asker.completed(str(hers.pk))
+
+    started = await asker.call("start_run", message_id=said["message"]["id"], client_id="1")
+
+    assert started["run"]["id"] != str(hers.pk)
+    assert started["run"]["started_by"]["id"] == ada.pk
+
+
+async def test_a_process_whose_run_was_taken_away_asks_the_model_no_more_than_one_more_word(
+    enter: Enter, scripted: ScriptedBackend, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "stop", lambda run_id: None)  # the message of the end was lost
+    asker = await enter(ada)
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    writing.say("Half")
+    await asker.until_shown(run_id, "Half")
+    await asker.call("cancel_run", run_id=run_id)
+
+    while not writing.closed.is_set():
+        writing.say(" and more")
+        await settle()
+
+    assert (await asker.completed(run_id))["body"] == "Half"
 
 
 async def test_a_mention_is_answered_and_what_may_not_run_says_why(
