@@ -16,20 +16,18 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize(
-    "suite", ["test_search.py", "test_attachments.py", "test_commands.py", "test_export.py"]
-)
-def test_it_holds_on_postgresql(postgres: PostgresServer, suite: str) -> None:
-    environment = clean_environment(
-        DATABASE_URL=postgres.create(f"suite_{suite.removesuffix('.py')}")
-    )
+SUITES = ("test_search.py", "test_attachments.py", "test_commands.py", "test_export.py")
 
+
+def test_they_hold_on_postgresql(postgres: PostgresServer) -> None:
     done = subprocess.run(  # noqa: S603 - our own tests
         [
-            *(sys.executable, "-m", "pytest", f"tests/conversation/{suite}"),
+            *(sys.executable, "-m", "pytest", *(f"tests/conversation/{suite}" for suite in SUITES)),
             *("--quiet", "-p", "no:cacheprovider", "-p", "no:xdist"),
         ],
-        cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        cwd=ROOT,
+        env=clean_environment(DATABASE_URL=postgres.create("suites")),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
