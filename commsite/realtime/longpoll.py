@@ -85,7 +85,7 @@ class LongPoll:
             elif method == "GET":
                 await _respond_json(send, await self._get(scope))
             elif method == "POST":
-                await _respond_json(send, await self._post(scope, await _body(receive)))
+                await _respond_json(send, await self._post(scope, receive))
             else:
                 await _respond_bad(send, "expected GET, POST or OPTIONS")
         except BadRequest as error:
@@ -118,13 +118,16 @@ class LongPoll:
             reply["token"] = token
         return reply
 
-    async def _post(self, scope: Scope, body: bytes) -> dict[str, Any]:
+    async def _post(self, scope: Scope, receive: Receive) -> dict[str, Any]:
+        """Nothing is kept of a body before it is known that its sender has a session."""
         try:
             auth.check_origin(scope, "bearer")
         except Refused:
+            await _body(receive, is_kept=False)
             return _status(403)
         token = poll_token(scope)
         owner = self._owner(token) if token is not None else None
+        body = await _body(receive, is_kept=owner is not None)
         if owner is None:
             return {"status": 410}
         frames = _frames(body, auth.header(scope, b"content-type") or "")
@@ -223,15 +226,18 @@ def _status(status: int) -> dict[str, Any]:
     return {"status": status, "token": None, "messages": []}
 
 
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
+async def _body(receive: Receive, *, is_kept: bool) -> bytes:
+    body, size = bytearray(), 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise BadRequest("the request ended early")
-        body += message.get("body", b"")
-        if len(body) > BODY_BYTES:
+        part = message.get("body", b"")
+        size += len(part)
+        if size > BODY_BYTES:
             raise BadRequest(f"the body may have {BODY_BYTES} bytes at most")
+        if is_kept:
+            body += part
         if not message.get("more_body"):
             return bytes(body)
 

@@ -14,7 +14,9 @@ from commsite.realtime import admission, deadlines, registry, telemetry
 from commsite.realtime import hub as hub_module
 from commsite.realtime.hub import Hub
 from commsite.realtime.limits import limits
+from commsite.realtime.longpoll import LongPoll
 from tests.commsite.realtime import rooms
+from tests.commsite.realtime.polls import MOUNT
 from tests.support.socket_client import SocketClient
 
 if TYPE_CHECKING:
@@ -99,6 +101,13 @@ async def site_hub() -> AsyncIterator[Hub]:
     for socket in own.sockets():
         own.remove(socket, 1006)
     await own.stop()
+
+
+@pytest.fixture
+def app(site_hub: Hub, set_limits: Callable[..., None]) -> LongPoll:
+    """The long-poll address, with a short window."""
+    set_limits(longpoll_window_s=0.02)
+    return LongPoll(MOUNT)
 
 
 @pytest.fixture

@@ -1,124 +1,24 @@
-"""Long-poll: the real status is in the body, each row of Phoenix's table, and several processes."""
+"""Long-poll: the real status is in the body, each row of Phoenix's table."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_asyncio
 
-from commsite.realtime import backplane as backplane_module
 from commsite.realtime import longpoll as longpoll_module
-from commsite.realtime.auth import ClientContext, Refused
-from commsite.realtime.errors import CloseCode
-from commsite.realtime.hub import Hub
-from commsite.realtime.longpoll import LongPoll
-from tests.commsite.realtime.conftest import tick
-from tests.support.memory_layer import MemoryLayer
-from tests.support.socket_client import identity, settle
+from commsite.realtime.auth import Refused
+from commsite.realtime.longpoll import BODY_BYTES, LongPoll
+from tests.commsite.realtime.polls import NDJSON, Poller, request
+from tests.support.socket_client import settle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
-MOUNT = "/socket/longpoll"
-NDJSON = "application/x-ndjson"
-
-
-class Response:
-    """What the application answered."""
-
-    def __init__(self, messages: list[dict[str, Any]]) -> None:
-        start, *rest = messages
-        self.status: int = start["status"]
-        self.headers = {name.decode(): value.decode() for name, value in start["headers"]}
-        self.body: bytes = b"".join(message["body"] for message in rest)
-
-    @property
-    def json(self) -> Any:
-        assert self.status == 200
-        assert self.headers["content-type"] == "application/json; charset=utf-8"
-        return json.loads(self.body)
-
-
-async def request(
-    app: LongPoll,
-    method: str = "GET",
-    query: str = "vsn=2.0.0",
-    body: bytes = b"",
-    *,
-    context: Any = "somebody",
-    headers: dict[str, str] | None = None,
-) -> Response:
-    scope: dict[str, Any] = {
-        "type": "http",
-        "method": method,
-        "path": app.mount,
-        "query_string": query.encode(),
-        "headers": [(k.encode(), v.encode()) for k, v in (headers or {}).items()],
-        "client": ("192.0.2.1", 1),
-    }
-    if context == "somebody":
-        context = ClientContext(identity(1), "192.0.2.1")
-    if isinstance(context, Refused):
-        scope["refused"] = context
-    elif context is not None:
-        scope["client_context"] = context
-    half = len(body) // 2
-    parts: list[dict[str, Any]] = [
-        {"type": "http.request", "body": body[:half], "more_body": True},
-        {"type": "http.request", "body": body[half:]},
-    ]
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        gone: dict[str, Any] = {"type": "http.disconnect"}
-        return parts.pop(0) if parts else gone
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    return Response(sent)
-
-
-class Poller:
-    """A client over long-poll."""
-
-    def __init__(self, app: LongPoll, token: str) -> None:
-        self.app = app
-        self.token = token
-
-    @classmethod
-    async def open(cls, app: LongPoll, **options: Any) -> Poller:
-        answer = (await request(app, **options)).json
-        assert answer["status"] == 410
-        assert answer["messages"] == []
-        return cls(app, answer["token"])
-
-    async def poll(self) -> Any:
-        return (await request(self.app, query=f"vsn=2.0.0&token={self.token}", context=None)).json
-
-    async def post(self, *frames: Any, content_type: str = NDJSON) -> Any:
-        lines = [
-            base64.b64encode(frame) if isinstance(frame, bytes) else json.dumps(frame).encode()
-            for frame in frames
-        ]
-        return await self.post_body(b"\n".join(lines), content_type)
-
-    async def post_body(self, body: bytes, content_type: str = NDJSON) -> Any:
-        query = f"vsn=2.0.0&token={self.token}"
-        headers = {"content-type": content_type}
-        response = await request(self.app, "POST", query, body, context=None, headers=headers)
-        return response.json
-
-
-@pytest.fixture
-def app(site_hub: Hub, set_limits: Callable[..., None]) -> LongPoll:
-    set_limits(longpoll_window_s=0.02)
-    return LongPoll(MOUNT)
+    from commsite.realtime.hub import Hub
 
 
 async def test_a_first_get_opens_a_session_and_answers_410_with_its_token_at_once(
@@ -330,106 +230,26 @@ async def test_binary_for_a_poller_is_left_out_and_the_rest_arrives(app: LongPol
     assert [json.loads(message)[1] for message in answer["messages"]] == ["1", 3]
 
 
-async def test_a_breach_ends_the_session_after_its_last_word(app: LongPoll, site_hub: Hub) -> None:
-    poller = await Poller.open(app)
-    await poller.post(["not", "a", "frame"])
-    answer = await poller.poll()
-    assert answer["status"] == 200
-    closing = json.loads(answer["messages"][-1])
-    assert (closing[2], closing[3], closing[4]["code"]) == ("client", "closing", 4400)
-    assert (await poller.poll())["status"] == 403
-    assert (await poller.post([None, 1, "phoenix", "heartbeat", {}]))["status"] == 410
-    assert list(site_hub.sockets()) == []
+async def test_nothing_is_kept_of_a_body_before_its_sender_is_known(app: LongPoll) -> None:
+    part = 64 * 1024
+    left = BODY_BYTES // part
+    sent: list[dict[str, Any]] = []
 
+    async def receive() -> dict[str, Any]:
+        nonlocal left
+        left -= 1
+        return {"type": "http.request", "body": b"x" * part, "more_body": left > 0}
 
-async def test_a_waiting_poll_hears_of_a_close_at_once(
-    app: LongPoll, site_hub: Hub, set_limits: Callable[..., None]
-) -> None:
-    set_limits(longpoll_window_s=60)
-    poller = await Poller.open(app)
-    waiting = asyncio.ensure_future(poller.poll())
-    await settle()
-    site_hub.disconnect(user_id=1, code=CloseCode.UNAUTHENTICATED, reason="logged out")
-    answer = await asyncio.wait_for(waiting, 5)
-    assert json.loads(answer["messages"][0])[4]["code"] == 4401
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
 
+    scope = {"type": "http", "method": "POST", "query_string": b"token=poll.none", "headers": []}
+    tracemalloc.start()
+    try:
+        await app(scope, receive, send)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
-async def test_a_session_that_nobody_polls_ends_and_polls_keep_it(
-    app: LongPoll, site_hub: Hub, set_limits: Callable[..., None]
-) -> None:
-    set_limits(longpoll_window_s=10)
-    poller = await Poller.open(app)
-    await poller.post([None, 1, "phoenix", "heartbeat", {}])
-    tick(site_hub, 14)
-    assert (await poller.poll())["status"] == 200
-    tick(site_hub, 15)
-    await poller.post([None, 2, "phoenix", "heartbeat", {}])  # keeps nothing alive
-    assert len(list(site_hub.sockets())) == 1
-    tick(site_hub, 2 * 15)
-    assert list(site_hub.sockets()) == []
-    assert (await poller.poll())["status"] == 403
-
-
-async def test_what_a_poller_does_not_fetch_is_bounded(
-    app: LongPoll, site_hub: Hub, set_limits: Callable[..., None]
-) -> None:
-    set_limits(longpoll_window_s=0.02, outbox_bytes=20_000, push_burst=10_000)
-    poller = await Poller.open(app)
-    (socket,) = site_hub.sockets()
-    await poller.post(["1", "1", "room:1", "phx_join", {}])
-    for n in range(12):
-        await poller.post(["1", n, "room:1", "echo", "x" * 10_000])
-        assert socket.bytes_waiting < 64 * 1024 + 40_000
-    answers = await poller.poll()
-    assert json.loads(answers["messages"][-1])[4]["code"] == 4008
-
-
-# -- several processes
-
-
-@pytest_asyncio.fixture
-async def second(
-    monkeypatch: pytest.MonkeyPatch, set_limits: Callable[..., None]
-) -> AsyncIterator[tuple[Hub, Hub, Callable[[Hub], LongPoll]]]:
-    """Two hubs over one layer, and how a request gets to one of them."""
-    set_limits(longpoll_window_s=0.05)
-    layer = MemoryLayer()
-    monkeypatch.setattr(backplane_module, "get_channel_layer", lambda: layer)
-    hubs = [Hub(), Hub()]
-    for each in hubs:
-        await each.start()
-
-    def through(hub: Hub) -> LongPoll:
-        for module in ("longpoll", "handshake"):
-            monkeypatch.setattr(f"commsite.realtime.{module}.hub", hub)
-        return LongPoll(MOUNT)
-
-    yield hubs[0], hubs[1], through
-    for each in hubs:
-        for socket in each.sockets():
-            each.remove(socket, 1006)
-        await each.stop()
-
-
-async def test_a_session_is_polled_and_pushed_to_through_any_process(second: Any) -> None:
-    owner, other, through = second
-    poller = await Poller.open(through(owner))
-    poller.app = through(other)
-    assert list(other.sockets()) == []
-    assert (await poller.post([None, 1, "phoenix", "heartbeat", {}]))["status"] == 200
-    # The answering side looks at the same module in this test's process: what matters is who is asked.
-    answer = await poller.poll()
-    assert answer["status"] == 200
-    assert json.loads(answer["messages"][0])[1] == 1
-
-
-async def test_a_session_of_a_process_that_is_gone_is_403(
-    second: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    owner, other, through = second
-    monkeypatch.setattr(longpoll_module, "CALL_MARGIN_S", 0.01)
-    poller = await Poller.open(through(owner))
-    await owner.stop()
-    poller.app = through(other)
-    assert (await poller.poll())["status"] == 403
-    assert (await poller.post([None, 1, "phoenix", "heartbeat", {}]))["status"] == 408
+    assert json.loads(sent[1]["body"]) == {"status": 410}
+    assert peak < 10 * part
