@@ -55,13 +55,13 @@ def runs_of(message_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, RunShape]:
 
 
 def live_shape(run: Run, said: Transcript) -> RunShape:
-    """The run with everything that it has said."""
+    """The run with everything that it has said up to now: what it says next is no part of this."""
     return {
         **run_shape(run),
         "seq": said.seq,
         "offset": said.offset,
         "text": said.text,
-        "parts": cast("Any", said.parts),
+        "parts": cast("Any", [dict(part) for part in said.parts]),
     }
 
 

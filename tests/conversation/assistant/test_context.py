@@ -9,7 +9,8 @@ import pytest
 
 from commsite.realtime.errors import PushError
 from conversation.assistant import branches, shapes
-from conversation.assistant.context import turns_of
+from conversation.assistant.backend import configured_backend
+from conversation.assistant.context import open_run, turns_of
 from conversation.assistant.models import Run
 from conversation.assistant.schema import SelectBranch
 from conversation.message_actions import delete_message
@@ -119,3 +120,15 @@ def test_an_answer_that_goes_on_begins_with_what_was_kept(talk: Talk) -> None:
     run = Run.objects.get(pk=whole.run["id"])
     assert (whole.message["body"], str(run.continues_id)) == ("Half", half.run["id"])
     assert read(whole) == [("user", "Why?")]
+
+
+def test_what_a_run_began_with_is_not_changed_by_its_first_steps(talk: Talk) -> None:
+    asked = talk.ask("Why?")
+    opening = open_run(uuid.UUID(asked.run["id"]), configured_backend())
+    started = opening.started
+    # Both may be stored, and told, in one commit.
+    call = {"toolCallId": "t1", "toolCallName": "search_messages"}
+    opening.said.apply({"type": "TOOL_CALL_START", "seq": 2, **call})
+
+    assert len(opening.said.parts) == 1
+    assert started["run"]["parts"] == []
