@@ -13,21 +13,30 @@ export function hourCycleOf(page: HTMLElement): HourCycle {
   return hourCycle === "h12" || hourCycle === "h23" ? hourCycle : undefined;
 }
 
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Making a format costs a hundred times what using it does, and a list of messages uses hundreds. */
+function formatOf(
+  options: Intl.DateTimeFormatOptions,
+  locale?: string,
+  hourCycle?: HourCycle,
+): Intl.DateTimeFormat {
+  const key = `${options.dateStyle} ${options.timeStyle} ${locale} ${hourCycle}`;
+  const known = formats.get(key);
+  if (known !== undefined) return known;
+  const format = new Intl.DateTimeFormat(locale, { ...options, ...(hourCycle && { hourCycle }) });
+  formats.set(key, format);
+  return format;
+}
+
 /** How a moment is written beside a message: the clock, for the day stands above it. */
 export function clockTime(date: Date, locale?: string, hourCycle?: HourCycle): string {
-  return new Intl.DateTimeFormat(locale, {
-    timeStyle: "short",
-    ...(hourCycle && { hourCycle }),
-  }).format(date);
+  return formatOf({ timeStyle: "short" }, locale, hourCycle).format(date);
 }
 
 /** The exact moment, for whoever points at a short one. */
 export function exactTime(date: Date, locale?: string, hourCycle?: HourCycle): string {
-  return new Intl.DateTimeFormat(locale, {
-    dateStyle: "full",
-    timeStyle: "medium",
-    ...(hourCycle && { hourCycle }),
-  }).format(date);
+  return formatOf({ dateStyle: "full", timeStyle: "medium" }, locale, hourCycle).format(date);
 }
 
 /** "now", "5 min ago", "3 hr ago", "yesterday", then the date. */

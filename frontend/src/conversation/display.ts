@@ -1,6 +1,6 @@
 import type { People } from "../presence/attendance";
-import { rowsOf } from "./grouping";
-import type { Message } from "./message";
+import { type Row, rowsOf } from "./grouping";
+import type { Message, UnsentMessage } from "./message";
 import type { Editing } from "./message_view";
 import { required } from "./required";
 import type { LiveRun } from "./runs";
@@ -26,6 +26,16 @@ export interface DisplayPage {
   drawn: () => void;
 }
 
+/** What the rows of the list were made of. */
+interface DrawnRows {
+  messages: readonly Message[];
+  unsent: readonly UnsentMessage[];
+  dividerSeq: number | null;
+  rows: Row[];
+}
+
+const NOTHING: readonly UnsentMessage[] = [];
+
 /** Brings the state of the conversation onto the page, once for all that happens in one turn. */
 export class Display {
   readonly #page: DisplayPage;
@@ -37,6 +47,7 @@ export class Display {
   /** The title of the window without numbers. */
   title = document.title;
   #isAsked = false;
+  #drawn: DrawnRows | null = null;
 
   constructor(page: DisplayPage, dividerSeq: number | null) {
     this.#page = page;
@@ -54,23 +65,38 @@ export class Display {
   drawNow(): void {
     this.#isAsked = false;
     const { state, list, scroller } = this.#page;
-    const { timeline, user } = state;
+    const { timeline } = state;
+    if (scroller.isAtEnd && !timeline.isPast) timeline.trim();
     scroller.isPresent = !timeline.isPast;
     list.hasMore = timeline.hasMore;
     list.hasMoreAfter = timeline.isPast;
     list.heading = state.heading.title;
     list.view = this.view();
-    const unsent = this.#page.unsent().messages.filter(({ thread_id }) => thread_id === null);
-    list.rows = rowsOf(timeline.messages, timeline.isPast ? [] : unsent, user.id, this.dividerSeq);
+    list.rows = this.#rows();
     this.showStatus();
     this.showUnread();
     this.#page.drawn();
+  }
+
+  /** The rows of the list: the same ones as long as nothing was said, sent or changed. */
+  #rows(): Row[] {
+    const { timeline, user } = this.#page.state;
+    const { messages } = timeline;
+    const unsent = timeline.isPast ? NOTHING : this.#page.unsent().messages;
+    const drawn = this.#drawn;
+    const isSame = drawn?.messages === messages && drawn.unsent === unsent;
+    if (isSame && drawn.dividerSeq === this.dividerSeq) return drawn.rows;
+    const waiting = unsent.filter(({ thread_id }) => thread_id === null);
+    const rows = rowsOf(messages, waiting, user.id, this.dividerSeq);
+    this.#drawn = { messages, unsent, dividerSeq: this.dividerSeq, rows };
+    return rows;
   }
 
   /** What rows need to know. */
   view(): RowsView {
     const { state } = this.#page;
     const { receipts, timeline, user } = state;
+    const counted = this.#counted();
     return {
       user,
       isOnline: this.#page.isOnline(),
@@ -78,12 +104,21 @@ export class Display {
       people: this.#page.people(),
       editing: this.#page.editing(),
       faces: receipts.facesAt(timeline.messages, user.id),
+      crowdAt: (message) => (counted.has(message) ? receipts.seenCount(message) : null),
       find: (id) => timeline.get(id),
       nameOf: (id) => state.nameOf(id),
       newIn: (threadId) => state.newIn(threadId),
       mayDirect: (run) => state.mayDirect(run),
       runOf: (message) => state.runOf(message),
     };
+  }
+
+  /** Of a crowd's marks the two that people look for: how far the newest has got, and one's own. */
+  #counted(): Set<Message | undefined> {
+    const { receipts, timeline, user } = this.#page.state;
+    if (!receipts.isCrowd) return new Set();
+    const own = timeline.messages.findLast(({ author }) => author.id === user.id);
+    return new Set([timeline.newest, own]);
   }
 
   /** The reader has moved. */

@@ -16,6 +16,8 @@ interface Moment {
   day: string;
 }
 const moments = new WeakMap<Message | UnsentMessage, Moment>();
+type SentRow = Extract<Row, { kind: "message" }>;
+const sentRows = new WeakMap<Message, SentRow>();
 
 /**
  * The rows of a list: messages under their days and authors, unsent ones last.
@@ -54,13 +56,22 @@ export function rowsOf(
       rows.push({ kind: "new", key: "new", count });
       isFirst = true;
     }
-    rows.push({ kind: "message", key: keyOf(message), message, isFirst });
+    rows.push(sentRow(message, isFirst));
   }
   for (const message of unsent) {
     const isFirst = place(ownId, momentOf(message));
     rows.push({ kind: "unsent", key: unsentKey(ownId, message.client_id), message, isFirst });
   }
   return rows;
+}
+
+/** The same row as before, as long as nothing about it has changed. */
+function sentRow(message: Message, isFirst: boolean): SentRow {
+  const known = sentRows.get(message);
+  if (known?.isFirst === isFirst) return known;
+  const row: SentRow = { kind: "message", key: keyOf(message), message, isFirst };
+  sentRows.set(message, row);
+  return row;
 }
 
 /** The key of a message's row. */

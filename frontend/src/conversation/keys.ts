@@ -32,6 +32,10 @@ export interface KeysPage {
   write: () => void;
   search: () => void;
   toUnread: () => void;
+  /** Shows the first message that there is, and gives it the focus. */
+  toStart: () => void;
+  /** Shows the newest one; resolves once it is there. */
+  toEnd: () => Promise<void>;
   /** Whether the reader may do this with the message. */
   may: (verb: Verb, message: Message) => boolean;
 }
@@ -67,7 +71,11 @@ export class TimelineKeys {
   }
 
   #pressed(event: KeyboardEvent): void {
-    if (event.defaultPrevented || document.querySelector("dialog[open]") !== null) return;
+    if (event.defaultPrevented) return;
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    // Whoever writes is not kept waiting for a look through the page.
+    if (isPlain && isTyping(event.target)) return;
+    if (document.querySelector("dialog[open]") !== null) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "f" && !isInSearch(event.target)) {
       // A long conversation is not all in the page: the browser would find a part of it. A second
       // Ctrl+F, from the field of the search, is the browser's own.
@@ -75,8 +83,7 @@ export class TimelineKeys {
       this.#page.search();
       return;
     }
-    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (!isPlain || isTyping(event.target)) return;
+    if (!isPlain) return;
     if (this.#handle(event.key)) event.preventDefault();
   }
 
@@ -86,7 +93,8 @@ export class TimelineKeys {
     if (isElsewhere) return this.#act(row, VERBS.get(key));
     const step = STEPS.get(key);
     if (step !== undefined) return this.#step(row, step);
-    if (key === "End" || key === "Home") return this.#jump(key === "End");
+    if (key === "End")
+      return this.#do(() => void this.#page.toEnd().then(() => this.#focusNewest()));
     const deed = this.#deeds[key];
     if (deed !== undefined) return this.#do(deed);
     if (row === null) return false;
@@ -94,7 +102,8 @@ export class TimelineKeys {
   }
 
   get #deeds(): Partial<Record<string, () => void>> {
-    return { c: this.#page.write, "/": this.#page.search, u: this.#page.toUnread };
+    const { search, toStart, toUnread, write } = this.#page;
+    return { c: write, "/": search, u: toUnread, Home: toStart };
   }
 
   #do(deed: () => void): boolean {
@@ -114,10 +123,9 @@ export class TimelineKeys {
     return true;
   }
 
-  #jump(isToEnd: boolean): boolean {
-    const key = this.#keys.at(isToEnd ? -1 : 0);
+  #focusNewest(): void {
+    const key = this.#keys.at(-1);
     if (key !== undefined) void this.#go(key);
-    return key !== undefined;
   }
 
   async #go(key: string, block: "nearest" | "center" = "center"): Promise<void> {

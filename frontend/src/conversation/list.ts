@@ -72,7 +72,8 @@ export class ConversationList {
       time.dispatchEvent(new CustomEvent("time-changed", { bubbles: true }));
     }
     // A row that is moved loses the focus: leave one alone that has it.
-    if (!row.contains(document.activeElement)) this.#element.prepend(row);
+    const isFirst = this.#element.firstElementChild === row;
+    if (!isFirst && !row.contains(document.activeElement)) this.#element.prepend(row);
   }
 
   /** Shows what became of the message that was said last. */

@@ -153,6 +153,13 @@ export interface Receipt {
 /** A member's marks that are nobody else's business any more. */
 export type Retracted = Pick<Receipt, "user_id" | "thread_id">;
 
+/** What a crowd is told in place of names: `count` of the `members` have got at least as far as `seq`. */
+export interface ReceiptCounts {
+  members: number;
+  /** The furthest marks first. */
+  read: { seq: number; count: number }[];
+}
+
 /** What the page was given when it was rendered, and what a join gives again. */
 export interface ConversationStart {
   conversation: Heading;
@@ -162,6 +169,8 @@ export interface ConversationStart {
   seq: number;
   has_more: boolean;
   unread?: Unread;
+  /** The answers that are being written, with their texts so far. */
+  runs?: Run[];
 }
 
 /** A message of our own that the server has not confirmed. */

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { icon } from "../icon";
 import { wordsOf } from "../presence/person";
 import { clockTime, exactTime, hourCycleOf, relativeTime } from "../times";
+import { plainWords } from "./markup";
 import type { Attachment, Message, Person, Reaction } from "./message";
 import { avatar, type MessageView, verbButton } from "./message_view";
 import { namesOf } from "./reactions";
@@ -39,10 +40,13 @@ export function heading(
   at: Date,
   extra: unknown = nothing,
 ): TemplateResult {
+  const name = author.id === 0 ? "Assistant" : author.username;
+  // Most rows of a list are such ones: no more elements than it takes.
+  if (!isFirst) return html`<p class="visually-hidden">${name}, ${clock(at)}</p>`;
   const isOwn = author.id === view.user.id;
-  const words = isFirst && !isOwn && author.id !== 0 ? wordsOf(view.people?.of(author.id)) : "";
-  return html`<p class=${isFirst ? "message-heading" : "message-heading visually-hidden"}>
-    <b class="message-author">${author.id === 0 ? "Assistant" : author.username}</b>${
+  const words = !isOwn && author.id !== 0 ? wordsOf(view.people?.of(author.id)) : "";
+  return html`<p class="message-heading">
+    <b class="message-author">${name}</b>${
       words === "" ? nothing : html`<span class="visually-hidden">, ${words}</span>`
     }${isOwn ? html`<span class="tag">you</span>` : nothing}${extra}
     <time class="message-time" datetime=${at.toISOString()} title=${exact(at)}>${clock(at)}</time>
@@ -67,11 +71,21 @@ export function quote(view: MessageView, key: string, message: Message): unknown
   </button>`;
 }
 
-/** A message in one line of text. */
+const lines = new WeakMap<Message, string>();
+
+/** A message in one line of plain words: what it says, not how it was typed. */
 export function shortBody(message: Message): string {
-  if (message.deleted_at !== null) return "Deleted message";
-  const text = message.body.replace(/\s+/gu, " ").trim();
-  return text === "" ? (message.attachments[0]?.name ?? "") : text.slice(0, 200);
+  const known = lines.get(message);
+  if (known !== undefined) return known;
+  const line = message.deleted_at !== null ? "Deleted message" : wordsIn(message);
+  lines.set(message, line);
+  return line;
+}
+
+function wordsIn({ attachments, body, html }: Message): string {
+  const text = html === "" ? body : plainWords(html);
+  const words = text.replace(/\s+/gu, " ").trim();
+  return words === "" ? (attachments[0]?.name ?? "") : words.slice(0, 200);
 }
 
 /** Pictures in their place (kept free before they load) and files as cards. */
@@ -170,6 +184,14 @@ export function threadLink(view: MessageView, key: string, message: Message): un
 
 /** Who has read up to here, as small faces. */
 export function seenBy(view: MessageView, key: string, message: Message): unknown {
+  const crowd = view.crowdAt(message);
+  if (crowd !== null) {
+    const words = `Seen by ${crowd.count} of ${crowd.members}`;
+    return html`<span class="seen-by" title=${words}>
+      ${icon("delivered")}<span class="number" aria-hidden="true">${crowd.count}</span
+      ><span class="visually-hidden">${words}</span>
+    </span>`;
+  }
   const ids = view.faces.get(message.id) ?? [];
   if (ids.length === 0) return nothing;
   const faces = ids.map((id) => ({ id, username: view.nameOf(id) }));

@@ -46,7 +46,7 @@ export function messageRow(view: MessageView, { key, message, isFirst }: SentRow
       ${isDeleted ? tombstone(message) : content(view, key, message, run, isEditing)}
     </div>
     ${seenBy(view, key, message)}
-    ${isDeleted || isEditing ? nothing : actions(view, key, message)}
+    ${isDeleted || isEditing || !view.isAtHand(key) ? nothing : actions(view, key, message)}
   </li>`;
 }
 

@@ -3,6 +3,7 @@ import { live } from "lit/directives/live.js";
 import { type IconName, icon } from "../icon";
 import type { People } from "../presence/attendance";
 import type { Message, Person, Run, UnsentMessage } from "./message";
+import type { SeenCount } from "./receipts";
 import type { LiveRun } from "./runs";
 
 /** What a reader asks for on a message. */
@@ -62,6 +63,8 @@ export interface MessageView {
   people: People | null;
   editing: Editing | null;
   faces: ReadonlyMap<string, readonly number[]>;
+  /** In place of faces in a crowd: how many have read the message, where that is worth saying. */
+  crowdAt: (message: Message) => SeenCount | null;
   find: (id: string) => Message | undefined;
   nameOf: (id: number) => string;
   /** How many replies of a message's thread are new to the reader. */
@@ -70,6 +73,8 @@ export interface MessageView {
   mayDirect: (run: Run) => boolean;
   runOf: (message: Message) => LiveRun | Run | null;
   tabIndex: (key: string) => number;
+  /** Whether the pointer or the focus is on the row: only there is what can be done with it drawn. */
+  isAtHand: (key: string) => boolean;
   ask: (action: MessageAction) => void;
 }
 

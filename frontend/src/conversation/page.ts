@@ -99,6 +99,8 @@ class ConversationPage {
       write: () => this.#composer.focus(),
       search: () => void this.#panels.openSearch(),
       toUnread: () => this.#toUnread(),
+      toStart: () => void this.#past.toStart(),
+      toEnd: () => this.#past.toEnd(false),
       may: (verb, message) => this.#popovers.may(verb, message),
     });
     this.#lobby.tellAlsoOn(this.#room.channel);
@@ -109,6 +111,7 @@ class ConversationPage {
   /** Draws what the server rendered, then goes live. */
   open(): void {
     this.#confirm(this.#state.timeline.messages);
+    this.#state.runs.replace(this.#start.runs ?? []);
     this.#draw();
     this.#listen();
     this.#line.follow(this.#socket);

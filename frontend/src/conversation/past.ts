@@ -91,6 +91,14 @@ export class Past {
     this.#scroller.toEnd(isSmooth && !wasPast);
   }
 
+  /** Goes to the very first message, and gives it the focus. */
+  async toStart(): Promise<void> {
+    const { timeline } = this.#state;
+    const first = timeline.messages[0];
+    if (timeline.hasMore) await this.#jump(1);
+    else if (first !== undefined) await this.reveal(keyOf(first));
+  }
+
   /** Goes to the message that the address names. */
   async goToAnchor(): Promise<void> {
     const seq = /^#message-(\d+)$/u.exec(window.location.hash)?.[1];
@@ -123,7 +131,8 @@ export class Past {
       timeline.showPast(page.messages, page.has_more_before, page.has_more_after);
     });
     if (!isThere) return;
-    const found = timeline.messages.findLast((message) => message.seq <= seq);
+    const { messages } = timeline;
+    const found = messages.findLast((message) => message.seq <= seq) ?? messages[0];
     if (found !== undefined) await this.reveal(keyOf(found));
   }
 

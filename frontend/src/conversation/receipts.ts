@@ -1,8 +1,15 @@
-import type { Message, Receipt, Retracted } from "./message";
+import type { Message, Receipt, ReceiptCounts, Retracted } from "./message";
+
+/** How many of how many have read a message. */
+export interface SeenCount {
+  count: number;
+  members: number;
+}
 
 /** Who has got how far, by the marks that the topic tells of. A mark only ever grows. */
 export class Receipts {
   readonly #marks = new Map<string, Receipt>();
+  #counts: ReceiptCounts | null = null;
 
   /** Starts from the marks that a join gives. */
   replace(receipts: readonly Receipt[]): void {
@@ -22,6 +29,24 @@ export class Receipts {
   /** Forgets marks that somebody shares no more. */
   retract(retracted: readonly Retracted[]): void {
     for (const each of retracted) this.#marks.delete(keyOf(each));
+  }
+
+  /** Takes the numbers that stand for names where there are many members; null where there are not. */
+  count(counts: ReceiptCounts | null): void {
+    this.#counts = counts;
+  }
+
+  /** Whether there are too many members for names. */
+  get isCrowd(): boolean {
+    return this.#counts !== null;
+  }
+
+  /** How many have read this message, where nobody is told who; null where there are names, or nobody has. */
+  seenCount({ seq, thread_id }: Message): SeenCount | null {
+    if (this.#counts === null || thread_id !== null) return null;
+    const { members, read } = this.#counts;
+    const count = read.findLast((mark) => mark.seq >= seq)?.count ?? 0;
+    return count === 0 ? null : { count, members };
   }
 
   /** The reader's own mark; 0 before the first. */

@@ -1,7 +1,14 @@
 import type { Channel } from "phoenix";
 import { Roster } from "../presence/roster";
 import type { UserSocket } from "../realtime/user_socket";
-import type { ConversationStart, Message, Receipt, Run, UnsentMessage } from "./message";
+import type {
+  ConversationStart,
+  Message,
+  Receipt,
+  ReceiptCounts,
+  Run,
+  UnsentMessage,
+} from "./message";
 import type { Typing } from "./state";
 import type { SendOutcome } from "./unsent";
 
@@ -15,6 +22,7 @@ export interface JoinReply extends ConversationStart {
   reset: boolean;
   runs?: Run[];
   receipts?: Receipt[];
+  receipt_counts?: ReceiptCounts | null;
   typing?: Typing[];
   pins?: string[];
 }

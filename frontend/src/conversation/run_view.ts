@@ -9,7 +9,7 @@ import "./running_answer";
 export function backendLabel({ backend, model }: Pick<Run, "backend" | "model">): TemplateResult {
   if (backend === "openai") return html`<span class="tag">${model ?? "model"}</span>`;
   return html`<span class="tag" title="No model is configured: it searches and looks things up."
-    >workspace assistant · no model</span
+    ><span class="tag-more">workspace assistant · </span>no model</span
   >`;
 }
 
@@ -163,7 +163,9 @@ function phase(run: Run): string {
   const last = run.parts.at(-1);
   if (last?.status === "waiting_approval") return "Waits for permission";
   if (last?.status === "running") return `${last.title}…`;
-  return (run.text ?? "") === "" ? "Thinking…" : "Writing…";
+  // Until the topic has told what there is of it, nobody knows.
+  if (run.text === undefined) return "Answering…";
+  return run.text === "" ? "Thinking…" : "Writing…";
 }
 
 /** "‹ 2/3 ›": the way to the other answers, or the other wordings of a question. */

@@ -13,6 +13,9 @@ export class Scroller {
   readonly #element: HTMLElement;
   #anchor: { row: HTMLElement; edge: number } | null = null;
   #wasAtEnd = true;
+  /** As last seen: to ask the browser in the middle of an update would make it lay out the page twice. */
+  #scrolled = 0;
+  #height = 0;
   /** A smooth scroll to the end is under way: nothing may hold it up. */
   #isOnItsWay = false;
   /** Whether the end is the present, where a reader stays with what comes. */
@@ -32,21 +35,25 @@ export class Scroller {
       this.#isOnItsWay = false;
       this.#note();
     });
+    new ResizeObserver(() => {
+      this.settle();
+      onMove();
+    }).observe(element);
   }
 
   /** Whether the last message is in view. */
   get isAtEnd(): boolean {
-    return this.scrolled < NEAR_PX;
+    return this.#wasAtEnd;
   }
 
   /** How far above the end the lower edge of the view is, in pixels. */
   get scrolled(): number {
-    return -this.#element.scrollTop;
+    return this.#scrolled;
   }
 
   /** The height of the view. */
   get height(): number {
-    return this.#element.clientHeight;
+    return this.#height;
   }
 
   /** Where the lower edge of the view is in the window. */
@@ -80,8 +87,8 @@ export class Scroller {
   /** Brings a place `distance` pixels above the end into the middle of the view. */
   goTo(distance: number): void {
     this.#element.scrollTop = -Math.max(0, distance - this.height / 2);
+    this.#look();
     this.#anchor = null;
-    this.#wasAtEnd = this.isAtEnd;
   }
 
   /** The list has been drawn anew or has changed its size: the reader stays where they were. */
@@ -96,16 +103,22 @@ export class Scroller {
     this.#note();
   }
 
+  #look(): void {
+    this.#scrolled = -this.#element.scrollTop;
+    this.#height = this.#element.clientHeight;
+    this.#wasAtEnd = this.#scrolled < NEAR_PX;
+  }
+
   #note(): void {
-    if (this.isAtEnd) this.#isOnItsWay = false;
-    this.#wasAtEnd = this.isAtEnd;
+    this.#look();
+    if (this.#wasAtEnd) this.#isOnItsWay = false;
     const row = this.#wasAtEnd && this.isPresent ? null : this.#firstInView();
     this.#anchor = row === null ? null : { row, edge: edgeOf(row) };
   }
 
   #firstInView(): HTMLElement | null {
     const edge = this.#element.getBoundingClientRect().top;
-    const rows = this.#element.querySelectorAll<HTMLElement>(".timeline > .message");
+    const rows = this.#element.querySelector(".timeline")?.children ?? [];
     let low = 0;
     let high = rows.length;
     while (low < high) {
@@ -114,7 +127,9 @@ export class Scroller {
       if (bottom > edge) high = middle;
       else low = middle + 1;
     }
-    return rows[low] ?? null;
+    let row = rows[low];
+    while (row !== undefined && !row.matches(".message")) row = row.nextElementSibling ?? undefined;
+    return (row as HTMLElement | undefined) ?? null;
   }
 }
 

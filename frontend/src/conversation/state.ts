@@ -5,6 +5,7 @@ import type {
   Message,
   Person,
   Receipt,
+  ReceiptCounts,
   Retracted,
   Run,
   ThreadRoot,
@@ -157,6 +158,7 @@ export class ConversationState {
       for (const member of reply.members) this.member("member_added", member);
     }
     if (reply.receipts !== undefined) this.receipts.replace(reply.receipts);
+    if (reply.receipt_counts !== undefined) this.receipts.count(reply.receipt_counts);
     if (reply.unread) this.unread = reply.unread;
     if (reply.typing !== undefined) this.typing = reply.typing;
     if (reply.pins !== undefined) this.#pins = [...reply.pins];
@@ -241,12 +243,14 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   message_unpinned: pin,
   reaction_added: reaction,
   reaction_removed: reaction,
-  receipts_changed: (state, { receipts, retracted }) => {
+  receipts_changed: (state, { receipts, receipt_counts, retracted }) => {
     state.receipts.apply(receipts as Receipt[]);
     const theirs = ((retracted as Retracted[] | undefined) ?? []).filter(
       ({ user_id }) => user_id !== state.user.id,
     );
     state.receipts.retract(theirs);
+    // One's own mark is told alone: the numbers stand until new ones come.
+    if (receipt_counts) state.receipts.count(receipt_counts as ReceiptCounts);
     return CHANGED;
   },
   run_event: (state, payload) => {

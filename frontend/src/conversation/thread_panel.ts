@@ -71,7 +71,9 @@ export class ThreadPanel extends LitElement {
       ...view,
       hasThreads: false,
       faces: new Map(),
+      crowdAt: () => null,
       tabIndex: (key) => (key === (this.selected ?? last) ? 0 : -1),
+      isAtHand: () => true,
       ask: (detail) => this.#ask("message-action", detail),
     };
     return html`<div class="timeline-scroll" data-thread-scroller role="region" aria-label="Thread" tabindex="0">

@@ -1,4 +1,5 @@
 import { applySelection, belongsTo, isShown, siblingsOf } from "./branches";
+import { MainLine } from "./main_line";
 import type { Message, ThreadRoot } from "./message";
 import { withoutReaction, withReaction } from "./reactions";
 
@@ -10,6 +11,13 @@ interface Stretch {
   hasMoreBefore: boolean;
 }
 
+/** So many messages of the main line are held at most; where there are more, the furthest go. */
+export const MOST_HELD = 12_000;
+/** What stays of them then, so that this happens seldom. */
+export const KEPT = 10_000;
+/** So many of the newest stay, whatever part of the past is read: the way back is short. */
+const NEWEST_KEPT = 100;
+
 /**
  * The messages that the page holds, in `seq` order, each once, as the newest fact left them.
  *
@@ -19,9 +27,11 @@ interface Stretch {
  */
 export class Timeline {
   readonly #byId = new Map<string, Message>();
+  readonly #line = new MainLine();
   #present: Stretch;
   #past: Stretch | null = null;
   #shown: Message[] | null = null;
+  #newest: Message[] | null = null;
   #lastSeq = 0;
 
   constructor(messages: readonly Message[], lastSeq: number, hasMore: boolean) {
@@ -47,18 +57,18 @@ export class Timeline {
 
   /** The main line as it is shown, oldest first. The array is replaced, never changed. */
   get messages(): readonly Message[] {
-    this.#shown ??= this.#line(this.#view);
+    this.#shown ??= this.#between(this.#view);
     return this.#shown;
   }
 
   /** The newest messages, whether or not they are the ones shown. */
   get newest(): Message | undefined {
-    return this.#past === null ? this.messages.at(-1) : this.#line(this.#present).at(-1);
+    return this.#presentMessages.at(-1);
   }
 
   /** How many of the newest messages come after `seq` and are not `ownId`'s. */
   countAfter(seq: number, ownId: number): number {
-    const line = this.#past === null ? this.messages : this.#line(this.#present);
+    const line = this.#presentMessages;
     let count = 0;
     for (let index = line.length - 1; index >= 0; index -= 1) {
       const message = line[index];
@@ -146,6 +156,8 @@ export class Timeline {
     const view = this.#view;
     view.low = Math.min(view.low, messages[0]?.seq ?? view.low);
     view.hasMoreBefore = hasMore;
+    this.#shown = null;
+    if (this.messages.length > MOST_HELD) this.#forgetNewer();
   }
 
   /** Takes newer messages while the past is shown; the past ends where it meets the present. */
@@ -157,6 +169,19 @@ export class Timeline {
       this.#present = { ...this.#past, high: Number.POSITIVE_INFINITY };
       this.#past = null;
     }
+    this.#shown = null;
+    this.#newest = null;
+    this.trim();
+  }
+
+  /** Lets go of the oldest when there are too many; for a reader who is not among them. */
+  trim(): void {
+    if (this.messages.length <= MOST_HELD) return;
+    const view = this.#view;
+    const low = this.messages.at(-KEPT)?.seq ?? view.low;
+    this.#drop(view.low, low - 1);
+    view.low = low;
+    view.hasMoreBefore = true;
   }
 
   /** Holds messages that are no page of the main line: a thread, pins, what a search found. */
@@ -179,11 +204,15 @@ export class Timeline {
   showPresent(): void {
     this.#past = null;
     this.#shown = null;
+    this.#newest = null;
   }
 
   /** Starts afresh when the server cannot say what was missed. */
   reset(messages: readonly Message[], lastSeq: number): void {
     this.#byId.clear();
+    this.#line.clear();
+    this.#shown = null;
+    this.#newest = null;
     this.#past = null;
     this.#lastSeq = lastSeq;
     for (const message of messages) this.#hold(message);
@@ -194,11 +223,35 @@ export class Timeline {
     return this.#past ?? this.#present;
   }
 
-  #line({ low, high }: Stretch): Message[] {
-    return [...this.#byId.values()]
-      .filter(({ seq, thread_id }) => thread_id === null && seq >= low && seq <= high)
-      .filter((message) => isShown(message, this.#byId))
-      .sort((one, other) => one.seq - other.seq);
+  get #presentMessages(): readonly Message[] {
+    if (this.#past === null) return this.messages;
+    this.#newest ??= this.#between(this.#present);
+    return this.#newest;
+  }
+
+  #between({ low, high }: Stretch): Message[] {
+    return this.#line.between(low, high, this.#byId);
+  }
+
+  /** A reader who has gone far back leaves the present behind: what is between is read again. */
+  #forgetNewer(): void {
+    const view = this.#view;
+    const high = this.messages[KEPT - 1]?.seq ?? view.high;
+    if (this.#past === null) {
+      const low = Math.max(high + 1, this.messages.at(-NEWEST_KEPT)?.seq ?? 0);
+      this.#past = { ...view, high };
+      this.#present = { low, high: Number.POSITIVE_INFINITY, hasMoreBefore: true };
+      this.#drop(high + 1, low - 1);
+    } else {
+      this.#drop(high + 1, Math.min(view.high, this.#present.low - 1));
+      view.high = high;
+    }
+  }
+
+  #drop(low: number, high: number): void {
+    for (const { id } of this.#line.drop(low, high)) this.#byId.delete(id);
+    this.#shown = null;
+    this.#newest = null;
   }
 
   #add(message: Message): boolean {
@@ -215,7 +268,9 @@ export class Timeline {
 
   #hold(message: Message): void {
     this.#byId.set(message.id, message);
+    this.#line.put(message);
     this.#shown = null;
+    this.#newest = null;
   }
 }
 

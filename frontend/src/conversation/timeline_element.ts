@@ -11,7 +11,7 @@ import type { Scroller } from "./scroller";
 import { isWorthDrawing, type Range, Windowing } from "./windowing";
 
 /** What the page knows and the rows need; the list itself adds which row Tab reaches. */
-export type RowsView = Omit<MessageView, "tabIndex" | "ask">;
+export type RowsView = Omit<MessageView, "tabIndex" | "isAtHand" | "ask">;
 
 /**
  * `<conversation-timeline>`: the list of messages.
@@ -29,6 +29,7 @@ export class ConversationTimeline extends LitElement {
     selected: { attribute: false },
     problem: { attribute: false },
     heading: { attribute: false },
+    pointed: { state: true },
   };
 
   declare rows: Row[];
@@ -41,6 +42,8 @@ export class ConversationTimeline extends LitElement {
   declare problem: string;
   /** What the conversation is called. */
   declare heading: string;
+  /** The key of the row under the pointer. */
+  declare pointed: string | null;
   /** Where the reader is; without one the whole list is drawn. */
   scroller: Scroller | null = null;
   readonly #windowing = new Windowing();
@@ -58,6 +61,13 @@ export class ConversationTimeline extends LitElement {
     this.selected = null;
     this.problem = "";
     this.heading = "";
+    this.pointed = null;
+    this.addEventListener("pointerover", ({ target }) => {
+      this.pointed = (target as Element).closest<HTMLElement>(".message")?.dataset.key ?? null;
+    });
+    this.addEventListener("pointerleave", () => {
+      this.pointed = null;
+    });
     this.#sizes = new ResizeObserver(() => this.#resized());
   }
 
@@ -143,17 +153,17 @@ export class ConversationTimeline extends LitElement {
 
   /** A row is as high as it is far to the next, so that margins count. */
   #measure(): void {
-    const rows = this.querySelector("ol")?.children ?? [];
-    let before: { key: string; top: number } | null = null;
-    for (const row of rows as Iterable<HTMLElement>) {
-      const top = row.offsetTop;
-      if (before !== null) this.#windowing.measured(before.key, top - before.top);
-      const key = row.dataset.key;
-      before = key === undefined ? null : { key, top };
+    const { start, above, below } = this.#range;
+    const drawn = [...(this.querySelector<HTMLElement>("ol")?.children ?? [])] as HTMLElement[];
+    const rows = drawn.slice(above > 0 ? 1 : 0);
+    const tops = rows.map((row) => row.offsetTop);
+    for (let place = 1; place < tops.length; place += 1) {
+      const height = (tops[place] ?? 0) - (tops[place - 1] ?? 0);
+      this.#windowing.measured(start + place - 1, height);
     }
-    const last = (rows as HTMLCollection)[rows.length - 1] as HTMLElement | undefined;
-    if (before !== null && last !== undefined) {
-      this.#windowing.measured(before.key, last.offsetHeight);
+    const last = rows.at(-1);
+    if (below === 0 && last !== undefined) {
+      this.#windowing.measured(start + rows.length - 1, last.offsetHeight);
     }
   }
 
@@ -165,9 +175,11 @@ export class ConversationTimeline extends LitElement {
     const { view } = this;
     if (view === null) return nothing;
     const { start, end, above, below } = this.#range;
+    const stop = this.selected ?? this.rows.at(-1)?.key;
     const whole: MessageView = {
       ...view,
-      tabIndex: (key) => this.#tabIndex(key),
+      tabIndex: (key) => (key === stop ? 0 : -1),
+      isAtHand: (key) => key === stop || key === this.pointed,
       ask: (detail) => this.#ask("message-action", detail),
     };
     return html`${this.#top()}
@@ -220,10 +232,6 @@ export class ConversationTimeline extends LitElement {
       case "unsent":
         return unsentRow(view, row);
     }
-  }
-
-  #tabIndex(key: string): number {
-    return key === (this.selected ?? this.rows.at(-1)?.key) ? 0 : -1;
   }
 
   #ask(name: string, detail: MessageAction | null = null): void {

@@ -18,12 +18,14 @@ function viewOf(changes: Partial<MessageView> = {}): MessageView {
     people: null,
     editing: null,
     faces: new Map(),
+    crowdAt: () => null,
     find: () => undefined,
     nameOf: (id) => (id === grace.id ? "grace" : "ada"),
     newIn: () => 0,
     mayDirect: () => true,
     runOf: (message) => message.run,
     tabIndex: () => 0,
+    isAtHand: () => true,
     ask: (action) => asked.push(action),
     ...changes,
   };
@@ -53,10 +55,23 @@ test("text that has not been rendered is shown as it was written", () => {
   expect(row.querySelector("b:not(.message-author)")).toBeNull();
 });
 
+test("a quote is in plain words, not in Markdown", () => {
+  const html = "<p><strong>No model</strong> is<br>configured</p><ul><li>a</li><li>b</li></ul>";
+  const asked = { ...said(grace, 1, "**No model** is"), html };
+  const row = shown({ ...said(ada, 2), reply_to: asked.id }, { find: () => asked });
+  expect(words(row.querySelector(".message-quote"))).toBe("grace No model is configured a b");
+});
+
 test("of a deleted message only its place is left", () => {
   const row = shown({ ...said(ada, 1, ""), deleted_at: "2026-06-01T12:00:00.000Z" });
   expect(words(row)).toContain("This message was deleted.");
   expect(row.querySelector(".message-actions")).toBeNull();
+});
+
+test("only the row that the pointer or the focus is on carries what can be done with it", () => {
+  expect(shown(said(grace, 1)).querySelectorAll(".message-actions button")).toHaveLength(4);
+  const row = shown(said(grace, 1), { isAtHand: () => false });
+  expect(row.querySelector("button, svg")).toBeNull();
 });
 
 test("reactions show how many and who, and one click joins them", () => {
@@ -66,6 +81,12 @@ test("reactions show how many and who, and one click joins them", () => {
   expect(chip?.title).toBe("You and grace");
   chip?.click();
   expect(asked[0]).toMatchObject({ verb: "react", value: "👍" });
+});
+
+test("in a crowd a number stands where faces would", () => {
+  const row = shown(said(ada, 1), { crowdAt: () => ({ count: 57, members: 150 }) });
+  expect(words(row.querySelector(".seen-by"))).toContain("Seen by 57 of 150");
+  expect(shown(said(ada, 1)).querySelector(".seen-by")).toBeNull();
 });
 
 test("a thread is announced below its first message, with what is new in it", () => {
@@ -78,7 +99,8 @@ test("a thread is announced below its first message, with what is new in it", ()
 
 const states: [Partial<Run>, string, string[]][] = [
   [{ status: "queued" }, "Waits for its turn · asked by ada", ["stop"]],
-  [{ status: "running" }, "Thinking…", ["stop"]],
+  [{ status: "running" }, "Answering…", ["stop"]],
+  [{ status: "running", text: "" }, "Thinking…", ["stop"]],
   [{ status: "running", text: "so" }, "Writing…", ["stop"]],
   [{ status: "cancelled", cancelled_by: grace }, "Stopped by grace", ["continue", "regenerate"]],
   [{ status: "interrupted" }, "Interrupted", ["continue", "regenerate"]],

@@ -56,3 +56,18 @@ test("a message is delivered once any device of somebody else has it", () => {
   expect(receipts.isDelivered(said(ada, 4))).toBe(true);
   expect(receipts.isDelivered(said(ada, 5))).toBe(false);
 });
+
+test("of a crowd only numbers are known: of a message, of all who have got at least as far", () => {
+  const receipts = new Receipts();
+  expect(receipts.seenCount(said(ada, 1))).toBeNull();
+  const read = [
+    { seq: 9, count: 2 },
+    { seq: 7, count: 30 },
+    { seq: 3, count: 90 },
+  ];
+  receipts.count({ members: 150, read });
+  const counts = [3, 4, 7, 8, 9, 10].map((seq) => receipts.seenCount(said(ada, seq))?.count ?? 0);
+  expect(counts).toEqual([90, 30, 30, 2, 2, 0]);
+  receipts.count(null);
+  expect(receipts.seenCount(said(ada, 3))).toBeNull();
+});

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Timeline } from "../../src/conversation/timeline";
+import { KEPT, MOST_HELD, Timeline } from "../../src/conversation/timeline";
 import { ada, grace, said } from "./people";
 
 const seqs = (timeline: Timeline) => timeline.messages.map(({ seq }) => seq);
@@ -49,4 +49,37 @@ test("the list is the same object until something changes", () => {
   expect(timeline.messages).toBe(before);
   timeline.applyFact(said(ada, 2));
   expect(timeline.messages).not.toBe(before);
+});
+
+test("of a very long conversation a bounded part is held, and the way back to the newest is short", () => {
+  const page = (low: number, high: number) =>
+    Array.from({ length: high - low + 1 }, (_, index) => said(ada, low + index));
+  const last = MOST_HELD + 500;
+  const timeline = new Timeline(page(last - 99, last), last, true);
+  for (let high = last - 100; high > 0; high -= 200) {
+    timeline.prepend(page(Math.max(1, high - 199), high), high > 200);
+    expect(timeline.messages.length).toBeLessThanOrEqual(MOST_HELD);
+  }
+  expect(timeline.isPast).toBe(true);
+  expect(seqs(timeline).slice(0, 2)).toEqual([1, 2]);
+  expect(timeline.get(said(ada, timeline.high + 1).id)).toBeUndefined();
+  expect(timeline.newest?.seq).toBe(last);
+
+  for (let low = timeline.high + 1; timeline.isPast; low += 200) {
+    const high = Math.min(last, low + 199);
+    timeline.append(page(low, high), high < last);
+    expect(timeline.messages.length).toBeLessThanOrEqual(MOST_HELD);
+  }
+  const shown = seqs(timeline);
+  expect(shown.at(-1)).toBe(last);
+  expect(timeline.hasMore).toBe(true);
+  expect(shown).toEqual(page(shown[0] ?? 0, last).map(({ seq }) => seq));
+});
+
+test("a page that is open for long lets go of the oldest", () => {
+  const timeline = new Timeline([said(ada, 1)], 1, false);
+  for (let seq = 2; seq <= MOST_HELD + 1; seq += 1) timeline.applyFact(said(grace, seq));
+  timeline.trim();
+  expect(timeline.messages).toHaveLength(KEPT);
+  expect([timeline.hasMore, timeline.low]).toEqual([true, MOST_HELD + 2 - KEPT]);
 });

@@ -1,0 +1,150 @@
+"""Thousands of messages in one page: what the browser has to do is bounded by what is in view. Counted, not timed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.support.account import Account
+from tests.support.long_conversation import TITLE, write_long_conversation
+from tests.support.people import ADA, GRACE
+from tests.support.server import Site, copy_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.async_api import Page
+
+    from tests.browser.conftest import Visit
+    from tests.support.browser import Visitor
+
+MESSAGES = 3_000
+MOST_ROWS = 75
+MOST_ELEMENTS_A_ROW = 14
+"""On average, code and lists and the fewest icons included."""
+FRAMES = 40
+
+LOAD = """async (count) => {
+  const place = document.querySelector("[data-scroller]");
+  const list = document.querySelector("conversation-timeline");
+  while (list.hasMore && list.rows.length < count) {
+    place.scrollTop = -place.scrollHeight;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}"""
+HELD = "document.querySelector('conversation-timeline').rows.length"
+# What happens to the page while the list is moved by `step` pixels a frame.
+WATCHED_SCROLL = """async ({frames, step}) => {
+  const place = document.querySelector("[data-scroller]");
+  place.scrollTop = -30_000;
+  for (let i = 0; i < 10; i += 1) await new Promise(requestAnimationFrame);
+  const list = document.querySelector("conversation-timeline");
+  const before = list.rows.length;
+  let writes = 0;
+  const watch = new MutationObserver((records) => {
+    for (const {addedNodes, removedNodes, type} of records) {
+      writes += type === "childList" ? addedNodes.length + removedNodes.length : 1;
+    }
+  });
+  watch.observe(list, {subtree: true, childList: true, attributes: true, characterData: true});
+  const found = {rows: 0, elements: 0, writes: 0, blank: 0};
+  for (let frame = 0; frame < frames; frame += 1) {
+    writes = 0;
+    place.scrollTop -= step;
+    await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);
+    found.writes = Math.max(found.writes, writes);
+    found.rows = Math.max(found.rows, list.querySelectorAll(".message").length);
+    found.elements = Math.max(found.elements, list.querySelectorAll("*").length);
+    const {left, width, top, height} = place.getBoundingClientRect();
+    const middle = document.elementFromPoint(left + width / 2, top + height / 2);
+    if (middle?.closest(".message, .day") == null) found.blank += 1;
+  }
+  watch.disconnect();
+  return {...found, fetched: list.rows.length - before};
+}"""
+
+
+@pytest.fixture(scope="module")
+def long_site(seeded_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with a long conversation."""
+    folder = tmp_path_factory.mktemp("long")
+    url = copy_database(seeded_database, folder / "site.sqlite3")
+    write_long_conversation(folder / "site.sqlite3", MESSAGES)
+    with Site(database_url=url, folder=folder) as site:
+        yield site
+
+
+async def enter(visit: Visit, site: Site) -> Visitor:
+    ada = await visit(site, viewport={"width": 1440, "height": 900})
+    await ada.enter(ADA, TITLE)
+    return ada
+
+
+async def counters(page: Page, visitor: Visitor) -> dict[str, float]:
+    session = await visitor.context.new_cdp_session(page)
+    await session.send("Performance.enable")
+    found: dict[str, Any] = await session.send("Performance.getMetrics")
+    return {each["name"]: each["value"] for each in found["metrics"]}
+
+
+@pytest.mark.parametrize("step", [40, 700, 5_000], ids=["slowly", "by views", "by leaps"])
+async def test_a_frame_of_scrolling_touches_what_is_in_view_and_no_more(
+    long_site: Site, visit: Visit, step: int
+) -> None:
+    ada = await enter(visit, long_site)
+    await ada.page.evaluate(LOAD, 2_500)
+    before = await counters(ada.page, ada)
+    found = await ada.page.evaluate(WATCHED_SCROLL, {"frames": FRAMES // 2, "step": step})
+    after = await counters(ada.page, ada)
+
+    assert found["rows"] <= MOST_ROWS
+    assert found["elements"] <= MOST_ROWS * MOST_ELEMENTS_A_ROW
+    # A row costs its own node and the marks of its template; those that stay cost nothing.
+    assert found["writes"] <= 4 * MOST_ROWS
+    assert found["blank"] == 0
+    assert found["fetched"] == 0
+    # Once for what was drawn, once for where that has put the reader; never row by row.
+    frames = after["LayoutCount"] - before["LayoutCount"]
+    assert frames <= 4 * (FRAMES + 20)
+
+
+async def test_home_and_end_lead_to_the_very_first_and_the_newest_message(
+    long_site: Site, visit: Visit
+) -> None:
+    ada = await enter(visit, long_site)
+    await ada.field.press("Escape")
+    await ada.page.keyboard.press("Home")
+    await expect(ada.page.locator("#message-1")).to_be_focused()
+    await expect(ada.page.locator("#message-1")).to_be_in_viewport()
+    await ada.page.keyboard.press("j")
+    await expect(ada.page.locator("#message-2")).to_be_focused()
+    await ada.page.keyboard.press("End")
+    newest = ada.page.locator(f"#message-{MESSAGES}")
+    await expect(newest).to_be_focused()
+    await expect(newest).to_be_in_viewport()
+
+
+async def test_writing_and_what_others_do_touch_no_other_row(long_site: Site, visit: Visit) -> None:
+    ada = await enter(visit, long_site)
+    await ada.page.evaluate(LOAD, 1_000)
+    await ada.page.evaluate("document.querySelector('[data-scroller]').scrollTop = -20_000")
+    await ada.page.evaluate(
+        """() => {
+          window.writes = 0;
+          const list = document.querySelector("conversation-timeline");
+          new MutationObserver((records) => { window.writes += records.length; })
+            .observe(list, {subtree: true, childList: true, attributes: true, characterData: true});
+        }"""
+    )
+    await ada.field.press_sequentially("forty keys, one after another, like this")
+    assert await ada.page.evaluate("window.writes") == 0
+    grace = await Account.log_in(GRACE, long_site)
+    held = await ada.page.evaluate(HELD)
+    await grace.say(f"conversation:{await ada.conversation_id()}", "far below")
+    await ada.page.wait_for_function(f"{HELD} === {held + 1}")
+    # Only the space that stands for the rows below may have grown.
+    assert await ada.page.evaluate("window.writes") <= 4
