@@ -19,11 +19,14 @@ WelcomePart = Callable[[Member], Mapping[str, Any]]
 """(the joiner) -> keys of every join reply; those under "conversation" go in there."""
 RunReader = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, RunShape]]
 """(ids of messages) -> the run behind each that has one, without `text`, in a bounded number of queries."""
+LiveRunReader = Callable[[uuid.UUID], list[RunShape]]
+"""(id of a conversation) -> its queued and running runs with their texts, the oldest first."""
 
 _on_message: list[MessageHandler] = []
 _on_delete: list[DeleteHandler] = []
 _on_welcome: list[WelcomePart] = []
 _run_readers: list[RunReader] = []
+_live_run_readers: list[LiveRunReader] = []
 
 
 def on_message(handler: MessageHandler) -> None:
@@ -57,6 +60,12 @@ def read_runs(reader: RunReader) -> None:
         _run_readers.append(reader)
 
 
+def read_live_runs(reader: LiveRunReader) -> None:
+    """Says where the answers are read that are being written."""
+    if reader not in _live_run_readers:
+        _live_run_readers.append(reader)
+
+
 def message_written(message: Message, conversation: Conversation) -> None:
     """Lets everybody who asked take part in a new message."""
     for handler in _on_message:
@@ -82,3 +91,8 @@ def welcome_parts(me: Member) -> dict[str, Any]:
 def runs_of(message_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, RunShape]:
     """The runs behind these messages."""
     return {key: run for reader in _run_readers for key, run in reader(message_ids).items()}
+
+
+def live_runs(conversation_id: uuid.UUID) -> list[RunShape]:
+    """The queued and running runs of a conversation with their texts, the oldest first."""
+    return [run for reader in _live_run_readers for run in reader(conversation_id)]

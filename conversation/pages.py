@@ -21,9 +21,10 @@ from commsite.clients import queries as clients
 from commsite.clients.pages import hue_of, page, private, user_of, zone_of
 from commsite.realtime.errors import PushError
 from commsite.realtime.schema import parse
-from conversation import actions, queries
+from conversation import actions, hooks, queries
 from conversation.message_shape import MessageShape
-from conversation.models import BODY_CHARS, TITLE_CHARS, Conversation
+from conversation.models import BODY_CHARS, TITLE_CHARS, Conversation, Message
+from conversation.plain_words import plain_words
 from conversation.rates import spend
 from conversation.schema import (
     AddMember,
@@ -104,7 +105,14 @@ def conversation(request: HttpRequest, conversation_id: uuid.UUID) -> HttpRespon
             "client_id": uuid.uuid4(),
             "body_chars": BODY_CHARS,
             "title_chars": TITLE_CHARS,
-            "start": {**start, "messages": shown, "seq": seq, "has_more": has_more},
+            "start": {
+                **start,
+                "messages": shown,
+                "seq": seq,
+                "has_more": has_more,
+                # Nothing is shown that is not stored: what a run has said is there, until the join tells it.
+                "runs": hooks.live_runs(conversation_id),
+            },
         },
     )
 
@@ -117,12 +125,24 @@ def _rows(request: HttpRequest, limit: int) -> list[dict[str, Any]]:
         {
             "conversation": row,
             "last": row.last_message,
+            "preview": _preview(row.last_message),
             "hue": hue_of(row.id.int),
             **{name: its[name] if its else 0 for name in ("unread", "mentions")},
         }
         for row in rows
         for its in [missed.get(Reader(row.id, user_id))]
     ]
+
+
+def _preview(last: Message | None) -> str:
+    """The last message in a line of a list, as the front end puts it."""
+    if last is None:
+        return ""
+    if last.deleted_at:
+        return "Deleted message"
+    # Messages of the time before Markdown have no HTML stored.
+    words = plain_words(last.html) if last.html else " ".join(last.body.split())
+    return words or ("…" if last.role == Message.Role.ASSISTANT else "A file")
 
 
 def _people(user_id: int) -> Iterable[dict[str, Any]]:
@@ -161,8 +181,15 @@ def _timeline(shown: Iterable[MessageShape]) -> Iterable[dict[str, Any]]:
             "is_first": is_first,
             "hue": hue_of(message["author"]["id"]),
             "answered": by_id.get(message["reply_to"] or ""),
+            "answered_words": _words_of(by_id.get(message["reply_to"] or "")),
         }
         author, last = message["author"]["id"], at
+
+
+def _words_of(answered: MessageShape | None) -> str:
+    if answered is None:
+        return ""
+    return "Deleted message" if answered["deleted_at"] else plain_words(answered["html"])
 
 
 # --- Writing -------------------------------------------------------------------------------------

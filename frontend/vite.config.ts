@@ -41,6 +41,7 @@ export default defineConfig({
       device: "Monitor",
       delete: "Trash2",
       down: "ArrowDown",
+      download: "Download",
       error: "CircleAlert",
       file: "FileText",
       info: "Info",

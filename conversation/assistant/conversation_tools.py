@@ -26,7 +26,8 @@ MOST_FOUND = 20
 MOST_PAGES = 5
 MOST_PEOPLE = 100
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~!@])")
-_LISTING = re.compile(r"(?:The newest )?\d+ messages? with |No message holds ")
+NOTHING_FOUND = "No message holds "
+_LISTING = re.compile(rf"(?:The newest )?\d+ messages? with |{NOTHING_FOUND}")
 """How the result of a search begins: with a model too, `/search` is answered by it alone."""
 _ATTENTION = {"active": "here", "idle": "here, idle", "away": "here, away"}
 
@@ -84,7 +85,9 @@ def search_messages(context: ToolContext, words: SearchWords) -> str:
     conversation_id = uuid.UUID(context.conversation_id)
     found = _found(context, conversation_id, words)
     if not found:
-        return f"No message holds {_escaped(words.query)}."
+        is_one = words.query.startswith('"') or " " not in words.query
+        what = _escaped(words.query)
+        return f"{NOTHING_FOUND}{what if is_one else f'all of these words: {what}'}."
     shown = found[: words.limit]
     quotes.note(context.run_id, [uuid.UUID(row["message"]["id"]) for row in shown])
     lines = [_line(conversation_id, row) for row in shown]

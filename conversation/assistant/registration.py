@@ -20,6 +20,7 @@ def register() -> None:
     registry.declare(RUN_EVENT, registry.Delivery.STATE)
     registry.mirror(RUN_EVENT, RunFolding())
     hooks.read_runs(shapes.runs_of)
+    hooks.read_live_runs(shapes.active_shapes)
     hooks.on_message(actions.answer_message)
     hooks.on_delete(quotes.forget)
     hooks.on_welcome(who_answers)

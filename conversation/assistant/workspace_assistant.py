@@ -6,6 +6,7 @@ It runs the same tools and tells the same events as a model's answer. It never w
 from collections.abc import AsyncGenerator
 
 from conversation.assistant.commands import HELP_HINT, Findings, help_text, text_events
+from conversation.assistant.conversation_tools import NOTHING_FOUND
 from conversation.assistant.job import Event, Job, Kind
 from conversation.assistant.patience import configured_patience
 from conversation.assistant.question import command_of, wanted, without_address
@@ -53,7 +54,22 @@ async def _search(question: str, findings: Findings) -> AsyncGenerator[Event]:
     if not queries:
         findings.said.append(NOTHING_TO_SEARCH)
     elif not findings.has_found and (sought.exact or len(sought.words) > 1):
-        for word in sorted(sought.words, key=len, reverse=True)[:MOST_SINGLE_WORDS]:
-            async for event in findings.call(SEARCH, {"query": word}):
-                yield event
+        if not sought.exact:
+            findings.said.pop()  # what follows says it word by word
+        words = sorted(sought.words, key=len, reverse=True)[:MOST_SINGLE_WORDS]
+        async for event in _one_by_one(words, findings):
+            yield event
     findings.said.append(HELP_HINT)
+
+
+async def _one_by_one(words: list[str], findings: Findings) -> AsyncGenerator[Event]:
+    """Searches for single words; those that nothing holds are named in one line."""
+    nowhere = []
+    for word in words:
+        async for event in findings.call(SEARCH, {"query": word}):
+            yield event
+        if findings.said[-1].startswith(NOTHING_FOUND):
+            nowhere.append(findings.said.pop().removeprefix(NOTHING_FOUND).removesuffix("."))
+    if nowhere:
+        named = " or ".join(filter(None, (", ".join(nowhere[:-1]), nowhere[-1])))
+        findings.said.append(f"{NOTHING_FOUND}{named}.")

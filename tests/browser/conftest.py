@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from playwright.async_api import async_playwright
 
-from tests.support.browser import ARGUMENTS, EXECUTABLE, Visitor
+from tests.support.browser import ARGUMENTS, DEMO, EXECUTABLE, Visitor
+from tests.support.dictated import Dictated, DictatedSite
+from tests.support.model_server import ModelServer
+from tests.support.people import ADA, GRACE
 from tests.support.server import Site, copy_database
 
 if TYPE_CHECKING:
@@ -16,12 +19,21 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Browser
 
+    from tests.conftest import StartSite
+
 
 class Visit(Protocol):
     """What the fixture `visit` gives: somebody new at a site."""
 
     async def __call__(self, site: Site, **profile: Any) -> Visitor:
         """Opens a browser profile; `profile` as for Playwright's `new_context`."""
+
+
+class Meet(Protocol):
+    """What the fixture `meet` gives: ada, who owns the conversation, and grace, both in it."""
+
+    async def __call__(self, site: Site, title: str = DEMO) -> tuple[Visitor, Visitor]:
+        """Opens a profile for each of them, and the conversation."""
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +69,25 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
 
     yield open_profile
     assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+
+
+@pytest.fixture
+def meet(visit: Visit) -> Meet:
+    """Two people in one conversation, each in a browser profile of their own."""
+
+    async def both(site: Site, title: str = DEMO) -> tuple[Visitor, Visitor]:
+        ada, grace = await visit(site), await visit(site)
+        await ada.enter(ADA, title)
+        await grace.enter(GRACE, title)
+        return ada, grace
+
+    return both
+
+
+@pytest.fixture
+async def dictated(start_site: StartSite) -> AsyncIterator[DictatedSite]:
+    """A site whose assistant says what the test dictates."""
+    model = Dictated()
+    async with ModelServer(model) as server:
+        site = start_site(ASSISTANT_BASE_URL=server.url, ASSISTANT_MODEL="small")
+        yield DictatedSite(site, model, server)

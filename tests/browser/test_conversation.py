@@ -10,7 +10,7 @@ from tests.support.account import Account
 from tests.support.people import ADA, GRACE
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Visit
+    from tests.browser.conftest import Meet, Visit
     from tests.conftest import StartSite
     from tests.support.server import ServerKind, Site
 
@@ -25,12 +25,10 @@ def talkative(start_site: StartSite) -> Site:
 
 
 async def test_two_people_see_each_others_messages_at_once(
-    start_site: StartSite, visit: Visit, server_kind: ServerKind
+    start_site: StartSite, meet: Meet, server_kind: ServerKind
 ) -> None:
     site = start_site(server_kind)
-    ada, grace = await visit(site), await visit(site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(site)
     await ada.say("Can you read this?")
     await expect(grace.message("Can you read this?")).to_be_visible(timeout=2_000)
     await grace.say("At once.", "And twice as much.")
@@ -42,12 +40,10 @@ async def test_two_people_see_each_others_messages_at_once(
 
 
 async def test_what_came_while_one_was_away_stands_under_a_divider(
-    start_site: StartSite, visit: Visit
+    start_site: StartSite, meet: Meet
 ) -> None:
     site = start_site()
-    ada, grace = await visit(site), await visit(site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(site)
     await ada.page.goto(f"{site.url}/")
     row = ada.page.locator("[data-conversation]")
     await expect(row).not_to_have_attribute("data-unread", "")
@@ -60,11 +56,9 @@ async def test_what_came_while_one_was_away_stands_under_a_divider(
     await expect(ada.page.locator(".new-divider")).to_have_count(0)
 
 
-async def test_an_outage_loses_and_repeats_nothing(start_site: StartSite, visit: Visit) -> None:
+async def test_an_outage_loses_and_repeats_nothing(start_site: StartSite, meet: Meet) -> None:
     site = start_site()
-    ada, grace = await visit(site), await visit(site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(site)
     await ada.say("before")
     await grace.sees("before")
 
@@ -192,11 +186,9 @@ async def test_a_reader_who_has_scrolled_up_stays_and_is_told(
     await expect(ada.page).to_have_title("Demo · Commsite")
 
 
-async def test_what_is_written_is_shown_and_never_run(shared_site: Site, visit: Visit) -> None:
+async def test_what_is_written_is_shown_and_never_run(shared_site: Site, meet: Meet) -> None:
     site = shared_site
-    ada, grace = await visit(site), await visit(site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(site)
     attack = "<img src=x onerror=\"document.title='owned'\"> https://example.org/?a=<b> javascript:alert(1)"
     await ada.say(attack)
     await expect(grace.page.locator(".message-body").last).to_have_text(attack)

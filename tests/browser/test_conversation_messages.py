@@ -17,7 +17,7 @@ from tests.support.people import ADA, GRACE
 if TYPE_CHECKING:
     from playwright.async_api import Locator
 
-    from tests.browser.conftest import Visit
+    from tests.browser.conftest import Meet, Visit
     from tests.conftest import StartSite
     from tests.support.browser import Visitor
     from tests.support.server import Site
@@ -50,11 +50,9 @@ async def choose(visitor: Visitor, text: str, item: str) -> None:
 
 
 async def test_what_is_done_to_messages_shows_the_same_in_every_browser_and_tab(
-    shared_site: Site, visit: Visit
+    shared_site: Site, meet: Meet
 ) -> None:
-    ada, grace = await visit(shared_site), await visit(shared_site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(shared_site)
     await ada.say("a firts draft", "to be pinned", "to be gone")
     await grace.sees("to be gone")
     tab = await ada.context.new_page()
@@ -106,12 +104,8 @@ async def test_an_edit_of_what_has_changed_meanwhile_says_so_and_loses_no_word(
     await expect(other.locator(".message", has_text="mine")).to_have_count(1)
 
 
-async def test_a_thread_is_answered_beside_the_conversation(
-    shared_site: Site, visit: Visit
-) -> None:
-    ada, grace = await visit(shared_site), await visit(shared_site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+async def test_a_thread_is_answered_beside_the_conversation(shared_site: Site, meet: Meet) -> None:
+    ada, grace = await meet(shared_site)
     await ada.say("who takes the release?")
     await grace.sees("who takes the release?")
     await row(grace, "who takes the release?").hover()
@@ -171,10 +165,8 @@ async def test_a_search_leads_to_a_message_that_is_not_on_the_page_and_back(
     assert await ada.page.locator(".timeline > .message").count() < 140
 
 
-async def test_files_are_uploaded_shown_and_kept(shared_site: Site, visit: Visit) -> None:
-    ada, grace = await visit(shared_site), await visit(shared_site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+async def test_files_are_uploaded_shown_and_kept(shared_site: Site, meet: Meet) -> None:
+    ada, grace = await meet(shared_site)
     files: list[Any] = [
         {"name": "plan.png", "mimeType": "image/png", "buffer": PNG},
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"one\ntwo\n"},
@@ -194,11 +186,9 @@ async def test_files_are_uploaded_shown_and_kept(shared_site: Site, visit: Visit
 
 
 async def test_names_are_completed_and_stand_out_for_whoever_is_meant(
-    shared_site: Site, visit: Visit
+    shared_site: Site, meet: Meet
 ) -> None:
-    ada, grace = await visit(shared_site), await visit(shared_site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(shared_site)
     await ada.field.press_sequentially("look @gr")
     option = ada.page.get_by_role("option", name="grace")
     await expect(option).to_have_attribute("aria-selected", "true")
@@ -211,10 +201,8 @@ async def test_names_are_completed_and_stand_out_for_whoever_is_meant(
     await expect(message.locator(".mention")).to_have_attribute("data-self", "")
 
 
-async def test_whoever_types_and_whoever_has_read_is_seen(shared_site: Site, visit: Visit) -> None:
-    ada, grace = await visit(shared_site), await visit(shared_site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+async def test_whoever_types_and_whoever_has_read_is_seen(shared_site: Site, meet: Meet) -> None:
+    ada, grace = await meet(shared_site)
     await grace.field.press_sequentially("well")
     await expect(ada.page.locator("[data-status-line]")).to_contain_text("grace is typing…")
     await grace.field.press("Enter")

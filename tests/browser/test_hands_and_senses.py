@@ -11,7 +11,7 @@ from tests.support.people import ADA, GRACE
 from tests.support.server import ROOT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Visit
+    from tests.browser.conftest import Meet, Visit
     from tests.conftest import StartSite
     from tests.support.browser import Visitor
     from tests.support.server import Site
@@ -116,11 +116,9 @@ async def test_messages_are_walked_and_answered_by_keys(
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-async def test_the_focus_survives_what_others_say(shared_site: Site, visit: Visit) -> None:
+async def test_the_focus_survives_what_others_say(shared_site: Site, meet: Meet) -> None:
     site = shared_site
-    ada, grace = await visit(site), await visit(site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(site)
     await ada.field.press("Escape")
     focused = ada.page.locator(".message:focus")
     key = await focused.get_attribute("data-key")
@@ -129,11 +127,9 @@ async def test_the_focus_survives_what_others_say(shared_site: Site, visit: Visi
     await expect(focused).to_have_attribute("data-key", str(key))
 
 
-async def test_messages_of_others_are_read_out(shared_site: Site, visit: Visit) -> None:
+async def test_messages_of_others_are_read_out(shared_site: Site, meet: Meet) -> None:
     site = shared_site
-    ada, grace = await visit(site), await visit(site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(site)
     await grace.say("can you hear me?")
     await expect(ada.page.locator("#announcements")).to_have_text("grace: can you hear me?")
     await grace.say(*(f"word {number}" for number in range(8)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import httpx
     from playwright.async_api import Locator
 
-    from tests.browser.conftest import Visit
+    from tests.browser.conftest import Meet, Visit
     from tests.conftest import StartSite
     from tests.support.browser import Visitor
     from tests.support.people import Person
@@ -69,13 +69,9 @@ async def test_a_dot_appears_when_somebody_comes_and_goes_when_they_leave(
     await expect(ada.page.locator("[data-here-count]")).to_have_text(", 1 online")
 
 
-async def test_a_reload_does_not_flicker_for_the_others(
-    start_site: StartSite, visit: Visit
-) -> None:
+async def test_a_reload_does_not_flicker_for_the_others(start_site: StartSite, meet: Meet) -> None:
     site = start_site()
-    ada, grace = await visit(site), await visit(site)
-    await ada.enter(ADA)
-    await grace.enter(GRACE)
+    ada, grace = await meet(site)
     face = member(ada, GRACE).locator(".avatar")
     await has_state(member(ada, GRACE), "active")
     await face.evaluate(REMEMBER_STATES)

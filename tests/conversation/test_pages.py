@@ -11,6 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from conversation import actions, rates
+from conversation.assistant import actions as assistant
+from conversation.assistant.models import Run
+from conversation.assistant.schema import StartRun
 from conversation.models import Conversation, Member, Message
 from conversation.schema import CreateConversation, SendMessage
 
@@ -100,6 +103,29 @@ def test_the_newest_messages_are_there_without_a_script_and_as_data(ada, room, p
         r'<div class="message-body" dir="auto"><p>(.*?)</p>', response.content.decode()
     )
     assert shown == [f"line {n}" for n in range(10, 60)]
+
+
+def test_a_list_shows_words_and_not_how_they_were_typed(ada, room, people):
+    say(room, people["ada"], "**No model** is\n- configured")
+    page = " ".join(ada.get("/").content.decode().split())
+    assert "You: No model is configured" in page
+    Message.objects.update(deleted_at=timezone.now(), body="", html="")
+    assert "You: Deleted message" in " ".join(ada.get("/").content.decode().split())
+
+
+def test_an_answer_that_is_being_written_is_part_of_the_first_page(ada, room, people):
+    command = StartRun(body="Why?", client_id="why")
+    started = assistant.start_run(room, people["ada"].pk, command)
+    Run.objects.filter(pk=started.run["id"]).update(status="running", text="Because", offset=7)
+    (run,) = start_of(ada.get(f"/conversations/{room}/"))["runs"]
+    assert (run["id"], run["text"]) == (started.run["id"], "Because")
+
+
+def test_a_member_can_take_the_whole_conversation_along(ada, room, people):
+    page = ada.get(f"/conversations/{room}/").content.decode()
+    address = re.search(r'href="([^"]+/export/)"\s+download', page)
+    assert address is not None
+    assert ada.get(address[1]).headers["Content-Disposition"].startswith("attachment")
 
 
 def test_what_was_said_is_text_in_the_page_and_in_the_data(ada, room, people):

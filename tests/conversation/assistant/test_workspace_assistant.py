@@ -178,6 +178,15 @@ async def test_what_is_found_nowhere_is_said_so() -> None:
     assert "No message holds xylophone." in await answer_to("xylophone")
 
 
+async def test_words_that_stand_nowhere_are_named_in_one_line() -> None:
+    assert (await answer_to("xylophone and zither")).count("No message holds") == 1
+    said = await answer_to("deployment of xylophones on zithers")
+
+    assert "#message-2" in said
+    assert "No message holds xylophones or zithers." in said
+    assert said.count("No message holds") == 1
+
+
 async def test_a_question_without_words_to_look_for_is_said_so(searched: list[str]) -> None:
     assert "nothing in this to search for" in await answer_to("is it so?")
     assert searched == []
