@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commsite.realtime.errors import PushError
-from conversation.assistant import branches, shapes
+from conversation.assistant import branches, runs, shapes
 from conversation.assistant.backend import configured_backend
 from conversation.assistant.context import open_run, turns_of
 from conversation.assistant.models import Run
@@ -123,8 +123,9 @@ def test_an_answer_that_goes_on_begins_with_what_was_kept(talk: Talk) -> None:
 
 
 def test_what_a_run_began_with_is_not_changed_by_its_first_steps(talk: Talk) -> None:
-    asked = talk.ask("Why?")
-    opening = open_run(uuid.UUID(asked.run["id"]), configured_backend())
+    talk.ask("Why?")
+    (claim,) = runs.claim_queued("here")
+    opening = open_run(claim, configured_backend())
     started = opening.started
     # Both may be stored, and told, in one commit.
     call = {"toolCallId": "t1", "toolCallName": "search_messages"}
