@@ -1,4 +1,4 @@
-"""Fixtures every suite shares: a quick password hash, and real servers for those who need them."""
+"""Fixtures every suite shares: a quick password hash, people, and real servers for those who need them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from blockbuster import blockbuster_ctx
 from django.conf import settings as site_settings
+from django.contrib.auth.models import User
 
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
@@ -62,6 +63,27 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     if site_settings.IS_SQLITE:
         name = tmp_path_factory.mktemp("database") / "test.sqlite3"
         site_settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(name)
+
+
+# ---- People --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    """Three people, in the database of this process."""
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def grace(db: None) -> User:
+    """The second."""
+    return User.objects.create_user("grace")
+
+
+@pytest.fixture
+def linus(db: None) -> User:
+    """The third."""
+    return User.objects.create_user("linus")
 
 
 # ---- Real servers ------------------------------------------------------------------------------

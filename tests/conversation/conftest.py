@@ -1,4 +1,4 @@
-"""Three people, their conversation, and an ear at the door through which it announces."""
+"""A conversation of two people, and an ear at the door through which it announces."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import transaction
 
-from commsite.realtime.hub import hub
 from conversation import actions, facts, rates
 from conversation.consumers import ConversationConsumer
 from conversation.models import Conversation
@@ -23,25 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from uuid import UUID
 
+    from django.contrib.auth.models import User
+
     from conversation.message_shape import MessageShape
     from tests.support.phoenix_client import PhoenixClient
 
     Enter = Callable[..., Awaitable[PhoenixClient]]
-
-
-@pytest.fixture
-def ada(db: None) -> User:
-    return User.objects.create_user("ada")
-
-
-@pytest.fixture
-def grace(db: None) -> User:
-    return User.objects.create_user("grace")
-
-
-@pytest.fixture
-def linus(db: None) -> User:
-    return User.objects.create_user("linus")
 
 
 @pytest.fixture
@@ -141,17 +126,14 @@ def fresh_throttles() -> None:
 @pytest_asyncio.fixture
 async def connect() -> AsyncIterator[Callable[[User], Awaitable[PhoenixClient]]]:
     """`await connect(ada)`: a socket of hers that ends with the test."""
-    clients: list[PhoenixClient] = []
+    async with in_process.connections() as connect_to:
 
-    async def connect(user: User) -> PhoenixClient:
-        clients.append(await in_process.connect(ConversationConsumer.as_asgi(), user))
-        clients[-1].deaf_to = PRESENCE | {"receipts_changed", "typing_changed"}
-        return clients[-1]
+        async def connect(user: User) -> PhoenixClient:
+            client = await connect_to(ConversationConsumer.as_asgi(), user)
+            client.deaf_to = PRESENCE | {"receipts_changed", "typing_changed"}
+            return client
 
-    yield connect
-    for client in clients:
-        await client.close()
-    await hub.stop()
+        yield connect
 
 
 @pytest.fixture

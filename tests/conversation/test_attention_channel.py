@@ -71,20 +71,16 @@ async def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 @pytest_asyncio.fixture
 async def enter(time: Time, room: Conversation) -> AsyncIterator[Enter]:
     """`await enter(ada)`: a socket of hers in the conversation and on her own topic."""
-    clients: list[PhoenixClient] = []
+    async with in_process.connections() as connect_to:
 
-    async def enter(user: User) -> PhoenixClient:
-        client = await in_process.connect(SocketConsumer.as_asgi(), user)
-        client.deaf_to = PRESENCE | {"message_sent"}
-        clients.append(client)
-        await client.join(room.topic)
-        await client.join(f"user:{user.pk}")
-        return client
+        async def enter(user: User) -> PhoenixClient:
+            client = await connect_to(SocketConsumer.as_asgi(), user)
+            client.deaf_to = PRESENCE | {"message_sent"}
+            await client.join(room.topic)
+            await client.join(f"user:{user.pk}")
+            return client
 
-    yield enter
-    for client in clients:
-        await client.close()
-    await hub.stop()
+        yield enter
 
 
 def names(payload: dict[str, Any]) -> list[str]:

@@ -11,25 +11,18 @@ import pytest
 from tests.support.account import Account
 from tests.support.people import ADA, GRACE, LINUS
 from tests.support.phoenix_client import PRESENCE, PhoenixClient
-from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable
 
     from tests.integration.conftest import Sites
     from tests.support.people import Person
+    from tests.support.redis import RedisServer
     from tests.support.server import Site
 
     Enter = Callable[..., Any]
 
 EXPIRY_S = 3
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

@@ -11,23 +11,14 @@ from tests.support.deadline import eventually
 from tests.support.people import ADA, GRACE, LINUS
 from tests.support.phoenix_client import PhoenixClient
 from tests.support.phoenix_js import PhoenixJs
-from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.integration.conftest import Sites
+    from tests.support.redis import RedisServer
     from tests.support.server import Site
 
 LOBBY = "presence:lobby"
 versions = pytest.mark.parametrize("version", ["phoenix1721", "phoenix1816"])
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

@@ -14,22 +14,13 @@ from tests.support.account import Account
 from tests.support.deadline import eventually
 from tests.support.people import ADA, GRACE
 from tests.support.phoenix_client import PhoenixClient, refusal
-from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.integration.conftest import Sites
+    from tests.support.redis import RedisServer
     from tests.support.server import Site
 
 Cluster = tuple["Site", "Site"]
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

@@ -14,23 +14,14 @@ from tests.support.metrics import metric
 from tests.support.people import ADA, GRACE, LINUS
 from tests.support.phoenix_client import PhoenixClient
 from tests.support.raw_socket import TEXT, RawSocket
-from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.integration.conftest import Sites
+    from tests.support.redis import RedisServer
     from tests.support.server import Site
 
 MOVED = "cursor_moved"
 LONG_BODY = "x" * 16_000
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

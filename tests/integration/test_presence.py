@@ -16,13 +16,10 @@ from tests.support.deadline import eventually
 from tests.support.people import ADA, GRACE
 from tests.support.phoenix_client import PhoenixClient
 from tests.support.phoenix_js import PhoenixJs
-from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.integration.conftest import Sites
+    from tests.support.redis import RedisServer
     from tests.support.server import Site
 
 LOBBY = "presence:lobby"
@@ -33,12 +30,6 @@ SETTINGS = {
     "COMMSITE_PRESENCE_GRACE_S": str(GRACE_S),
     "COMMSITE_PRESENCE_COUNTS_ABOVE": "100000",
 }
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

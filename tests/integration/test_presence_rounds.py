@@ -18,14 +18,13 @@ import pytest
 
 from tests.support.account import Account
 from tests.support.crowd import Crowd, Gone, View, Visitor, make_people
-from tests.support.redis import RedisServer
 from tests.support.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from pathlib import Path
 
     from tests.integration.conftest import Sites
+    from tests.support.redis import RedisServer
     from tests.support.server import Site
 
 LOBBY = "presence:lobby"
@@ -48,12 +47,6 @@ SETTINGS = {
     "COMMSITE_ACCESS_LIFETIME_S": "7200",
     "COMMSITE_DRAIN_S": "2",
 }
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

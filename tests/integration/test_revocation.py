@@ -13,14 +13,13 @@ from tests.support.account import Account
 from tests.support.deadline import eventually
 from tests.support.people import ADA, ADMIN, GRACE, PASSWORD, Person
 from tests.support.phoenix_client import PhoenixClient, refusal
-from tests.support.redis import RedisServer
 from tests.support.server import manage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
 
     from tests.integration.conftest import Sites
+    from tests.support.redis import RedisServer
     from tests.support.server import Site
 
 GONE, GOING_AWAY = 4401, 1001
@@ -62,12 +61,6 @@ class Browser(NamedTuple):
         """The header that a browser would add."""
         pairs = self.http.cookies.items()
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in pairs)}
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

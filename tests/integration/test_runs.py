@@ -17,14 +17,13 @@ from tests.support.model_server import ModelServer
 from tests.support.model_tap import Tap
 from tests.support.people import ADA, GRACE, LINUS
 from tests.support.phoenix_client import PRESENCE, PhoenixClient
-from tests.support.redis import RedisServer
 from tests.support.run_viewer import Viewer, Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator
 
     from tests.integration.conftest import Sites
+    from tests.support.redis import RedisServer
     from tests.support.server import Site
 
 LEASE = {"COMMSITE_ASSISTANT_LEASE_S": "3"}
@@ -36,12 +35,6 @@ async def tap() -> AsyncIterator[tuple[Tap, dict[str, str]]]:
     tap = Tap()
     async with ModelServer(tap) as server:
         yield tap, {"ASSISTANT_BASE_URL": server.url, "ASSISTANT_MODEL": "small"} | LEASE
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 async def watch(site: Site, account: Account, room: str, **how: Any) -> Watcher:

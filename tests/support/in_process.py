@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import ConnectionClosedError
@@ -11,15 +12,17 @@ from websockets.frames import Close
 from commsite.clients.models import ClientSession
 from commsite.realtime.auth import ClientContext, Identity
 from commsite.realtime.consumer import Handshakes
+from commsite.realtime.hub import hub
 from commsite.realtime.threads import in_thread
 from tests.support.phoenix_client import PhoenixClient
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from django.contrib.auth.models import User
 
     Application = Callable[..., Awaitable[None]]
+    Connect = Callable[[Any, User], Awaitable[PhoenixClient]]
 
 
 class InProcessConnection:
@@ -86,3 +89,18 @@ async def connect(app: Application, user: User) -> PhoenixClient:
     connection: Any = InProcessConnection(Handshakes(app), scope)
     await connection.open()
     return PhoenixClient(connection)
+
+
+@contextlib.asynccontextmanager
+async def connections() -> AsyncIterator[Connect]:
+    """Gives `await connect(app, ada)`; all that was connected ends at the end, and the hub with it."""
+    clients: list[PhoenixClient] = []
+
+    async def connect_one(app: Application, user: User) -> PhoenixClient:
+        clients.append(await connect(app, user))
+        return clients[-1]
+
+    yield connect_one
+    for client in clients:
+        await client.close()
+    await hub.stop()

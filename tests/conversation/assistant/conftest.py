@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from commsite.realtime.hub import hub
 from conversation import actions
 from conversation.consumers import ConversationConsumer
 from conversation.models import Conversation
 from conversation.rates import rates
 from conversation.schema import CreateConversation
 from tests.support import in_process
-from tests.support.phoenix_client import PRESENCE, PhoenixClient
+from tests.support.phoenix_client import PRESENCE
 from tests.support.run_viewer import Watcher
 from tests.support.scripted_backend import ScriptedBackend
 from tests.support.talk import Talk
@@ -58,14 +57,11 @@ def talk(room: Conversation, ada: User) -> Talk:
 @pytest_asyncio.fixture
 async def enter(room: Conversation, scripted: ScriptedBackend) -> AsyncIterator[Enter]:
     """`await enter(ada)`: she has joined the conversation and watches."""
-    clients: list[PhoenixClient] = []
+    async with in_process.connections() as connect_to:
 
-    async def enter(user: User, **payload: Any) -> Watcher:
-        clients.append(await in_process.connect(ConversationConsumer.as_asgi(), user))
-        clients[-1].deaf_to = PRESENCE
-        return await Watcher.enter(clients[-1], room.topic, **payload)
+        async def enter(user: User, **payload: Any) -> Watcher:
+            client = await connect_to(ConversationConsumer.as_asgi(), user)
+            client.deaf_to = PRESENCE
+            return await Watcher.enter(client, room.topic, **payload)
 
-    yield enter
-    for client in clients:
-        await client.close()
-    await hub.stop()
+        yield enter

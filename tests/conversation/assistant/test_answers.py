@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 
 from commsite.realtime import tools
-from commsite.realtime.hub import hub
 from commsite.realtime.threads import in_thread
 from conversation.assistant.conversation_tools import Nothing
 from conversation.consumers import ConversationConsumer
@@ -24,7 +23,7 @@ from tests.support.model_server import (
     says,
     usage,
 )
-from tests.support.phoenix_client import PRESENCE, PhoenixClient
+from tests.support.phoenix_client import PRESENCE
 from tests.support.run_viewer import Watcher
 
 if TYPE_CHECKING:
@@ -47,17 +46,14 @@ async def enter(room: Conversation, settings: Settings) -> AsyncIterator[Enter]:
     """`await enter(ada)`: she has joined the conversation and watches."""
     settings.REALTIME = settings.REALTIME | {"DRAIN_S": 0.0}
     rates.cache_clear()
-    clients: list[PhoenixClient] = []
+    async with in_process.connections() as connect_to:
 
-    async def enter(user: User) -> Watcher:
-        clients.append(await in_process.connect(ConversationConsumer.as_asgi(), user))
-        clients[-1].deaf_to = PRESENCE
-        return await Watcher.enter(clients[-1], room.topic)
+        async def enter(user: User) -> Watcher:
+            client = await connect_to(ConversationConsumer.as_asgi(), user)
+            client.deaf_to = PRESENCE
+            return await Watcher.enter(client, room.topic)
 
-    yield enter
-    for client in clients:
-        await client.close()
-    await hub.stop()
+        yield enter
 
 
 @pytest.fixture

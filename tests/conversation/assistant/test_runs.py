@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from conversation.models import Conversation
     from tests.support.run_viewer import Watcher
-    from tests.support.scripted_backend import ScriptedBackend
+    from tests.support.scripted_backend import ScriptedBackend, Writing
 
     Mode = Literal["off", "mention", "always"]
     Enter = Callable[..., Awaitable[Watcher]]
@@ -38,13 +38,24 @@ async def ask(watcher: Watcher, body: str = "Why?", **more: Any) -> str:
     return str(started["run"]["id"])
 
 
+async def answering(
+    watcher: Watcher, scripted: ScriptedBackend, *words: str
+) -> tuple[str, Writing]:
+    """Has a question answered up to these words, which the watcher sees; the id of the run, and who writes it."""
+    run_id = await ask(watcher)
+    writing = await scripted.asked()
+    for word in words:
+        writing.say(word)
+    await watcher.until_shown(run_id, "".join(words))
+    return run_id, writing
+
+
 async def test_an_answer_streams_to_everybody_and_becomes_the_message(
     enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
 ) -> None:
     asker, reader = await enter(ada), await enter(grace)
 
-    run_id = await ask(asker)
-    writing = await scripted.asked()
+    run_id, writing = await answering(asker, scripted)
     writing.say("Because ")
     writing.say("it **is**.")
     writing.end()
@@ -62,10 +73,7 @@ async def test_a_run_goes_on_while_nobody_watches(
     enter: Enter, scripted: ScriptedBackend, ada: User
 ) -> None:
     asker = await enter(ada)
-    run_id = await ask(asker)
-    writing = await scripted.asked()
-    writing.say("One. ")
-    await asker.until_shown(run_id, "One. ")
+    run_id, writing = await answering(asker, scripted, "One. ")
     await asker.client.close()
 
     writing.say("Two.")
@@ -81,10 +89,7 @@ async def test_a_joiner_in_the_middle_gets_one_snapshot_and_then_the_tail(
     enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
 ) -> None:
     asker = await enter(ada)
-    run_id = await ask(asker)
-    writing = await scripted.asked()
-    writing.say("Once upon 🕰️ ")
-    await asker.until_shown(run_id, "Once upon 🕰️ ")
+    run_id, writing = await answering(asker, scripted, "Once upon 🕰️ ")
 
     late = await enter(grace)
     writing.say("a time.")
@@ -101,10 +106,7 @@ async def test_stopping_answers_with_how_far_it_came_and_closes_the_request(
     enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
 ) -> None:
     asker, reader = await enter(ada), await enter(grace)
-    run_id = await ask(asker)
-    writing = await scripted.asked()
-    writing.say("Half 🌓")
-    await asker.until_shown(run_id, "Half 🌓")
+    run_id, writing = await answering(asker, scripted, "Half 🌓")
 
     verdict = await asker.call("cancel_run", run_id=run_id)
     await writing.closed.wait()
@@ -124,8 +126,7 @@ async def test_only_who_started_a_run_and_owners_may_stop_it(
         conversation_actions.add_member, room.id, ada.pk, AddMember(username=linus.username)
     )
     owner, asker, other = await enter(ada), await enter(grace), await enter(linus)
-    run_id = await ask(asker)
-    await scripted.asked()
+    run_id, _ = await answering(asker, scripted)
 
     with pytest.raises(ErrorReply) as refused:
         await other.call("cancel_run", run_id=run_id)
@@ -138,8 +139,7 @@ async def test_a_second_run_is_refused_or_waits_and_messages_do_not(
     enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
 ) -> None:
     asker, other = await enter(ada), await enter(grace)
-    first = await ask(asker)
-    writing = await scripted.asked()
+    first, writing = await answering(asker, scripted)
 
     with pytest.raises(ErrorReply) as refused:
         await ask(other, "Me too?")
@@ -160,8 +160,7 @@ async def test_a_queued_run_can_be_taken_back(
     enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
 ) -> None:
     asker, other = await enter(ada), await enter(grace)
-    await ask(asker)
-    await scripted.asked()
+    await answering(asker, scripted)
     waiting = await ask(other, "Me too?", queue=True)
 
     verdict = await other.call("cancel_run", run_id=waiting)
@@ -174,8 +173,7 @@ async def test_a_queued_question_that_is_deleted_is_not_answered(
     enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
 ) -> None:
     asker, other = await enter(ada), await enter(grace)
-    await ask(asker)
-    writing = await scripted.asked()
+    _, writing = await answering(asker, scripted)
     waiting = await ask(other, "My password is 1234", queue=True)
     run = await in_thread(Run.objects.get, pk=waiting)
 
@@ -191,8 +189,7 @@ async def test_the_queued_question_of_somebody_who_was_removed_is_not_answered(
     enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
 ) -> None:
     asker, other = await enter(ada), await enter(grace)
-    await ask(asker)
-    writing = await scripted.asked()
+    _, writing = await answering(asker, scripted)
     waiting = await ask(other, "Me too?", queue=True)
 
     await asker.call("remove_member", user_id=grace.pk)
@@ -255,10 +252,7 @@ async def test_a_process_whose_run_was_taken_away_asks_the_model_no_more_than_on
 ) -> None:
     monkeypatch.setattr(engine, "stop", lambda run_id: None)  # the message of the end was lost
     asker = await enter(ada)
-    run_id = await ask(asker)
-    writing = await scripted.asked()
-    writing.say("Half")
-    await asker.until_shown(run_id, "Half")
+    run_id, writing = await answering(asker, scripted, "Half")
     await asker.call("cancel_run", run_id=run_id)
 
     while not writing.closed.is_set():
@@ -308,8 +302,7 @@ async def test_a_failure_keeps_the_text_and_says_why(
     enter: Enter, scripted: ScriptedBackend, ada: User
 ) -> None:
     asker = await enter(ada)
-    run_id = await ask(asker)
-    writing = await scripted.asked()
+    run_id, writing = await answering(asker, scripted)
     writing.say("It was a dark")
     writing.fail("unreachable", "The model's server cannot be reached.")
 
@@ -326,8 +319,7 @@ async def test_tool_calls_are_parts_of_the_run(
     enter: Enter, scripted: ScriptedBackend, ada: User, grace: User
 ) -> None:
     asker = await enter(ada)
-    run_id = await ask(asker)
-    writing = await scripted.asked()
+    run_id, writing = await answering(asker, scripted)
     writing.say("Look: ")
     for event in tool_call("t1", "search", '{"query": "x"}'):
         writing.do(event)
@@ -349,10 +341,7 @@ async def test_a_process_that_leaves_interrupts_what_does_not_end_and_keeps_the_
     enter: Enter, scripted: ScriptedBackend, ada: User
 ) -> None:
     asker = await enter(ada)
-    run_id = await ask(asker)
-    writing = await scripted.asked()
-    writing.say("Half")
-    await asker.until_shown(run_id, "Half")
+    run_id, _writing = await answering(asker, scripted, "Half")
 
     await hub.stop()
 
