@@ -252,6 +252,35 @@ async def fan_out(
     return sample
 
 
+async def paced_fan_out(
+    server: Server, *, subscribers: int, per_s: float, warm_up_s: float, window_s: float
+) -> Sample:
+    """Publish by the clock, so often a second, to `subscribers`; measure one window of it."""
+    members = await join_all(server, "msg", subscribers)
+    listeners = set(members[:: max(1, subscribers // LATENCY_LISTENERS)])
+    for member in members:
+        if member in listeners:
+            member.handler = member.time_and_count
+        else:
+            member.count_bytes_only()
+    publishing = asyncio.create_task(_publish_by_the_clock(members[0], per_s))
+    sample = await _measure(server, members, warm_up_s, window_s)
+    publishing.cancel()
+    await asyncio.wait({publishing})
+    await server.settle()
+    _expect_nothing_lost(server, members)
+    await close_all(server, members)
+    return sample
+
+
+async def _publish_by_the_clock(member: Member, per_s: float) -> None:
+    due = time.monotonic()
+    while True:
+        member.send(member.dialect.publish(0))
+        due += 1 / per_s
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+
 async def echo(server: Server, *, clients: int, warm_up_s: float, window_s: float) -> Sample:
     """Keep one push under way on each of `clients` connections; measure one window of it."""
     members = await join_all(server, "echo", clients)

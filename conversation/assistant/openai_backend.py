@@ -8,6 +8,7 @@ import msgspec
 from django.conf import settings
 
 from commsite.realtime import telemetry, tools
+from conversation.assistant.beat import on_the_beat
 from conversation.assistant.commands import Findings, known_command, text_events
 from conversation.assistant.completion import Completion
 from conversation.assistant.job import BackendError, Event, Job, Kind, ToolCall, Turn
@@ -97,7 +98,7 @@ class _Answer:
         body = self._body(may_call=may_call)
         is_first_of_round = True
         async with aclosing(ask(self._server, body, self._patience, self._deadline)) as blocks:
-            async for data in blocks:
+            async for data in on_the_beat(blocks, lambda: completion.chars > 0):
                 delta = completion.read(data)
                 if completion.chars > self._patience.answer_chars:
                     raise BackendError("too_long", "The answer became too long and was ended.")

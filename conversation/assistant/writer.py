@@ -1,6 +1,6 @@
 """The writer of runs: one group commit for all runs of this process, and only then is anything told.
 
-The first words of a run go out at once, later ones together every 40 ms. Whatever a run says in
+The first words of a run go out at once, later ones together on the beat. Whatever a run says in
 between is one event. A database that does not answer holds the runs back, and through them the
 model's server; it never makes a viewer see what is not stored.
 """
@@ -15,13 +15,12 @@ from commsite.realtime import telemetry
 from commsite.realtime.errors import PushError
 from commsite.realtime.hub import hub
 from commsite.realtime.threads import in_thread
-from conversation.assistant import store
+from conversation.assistant import beat, store
 from conversation.assistant.store import Batch, Checkpoint, Claim
 from conversation.assistant.transcript import Transcript, storable
 
 logger = logging.getLogger(__name__)
 
-WINDOW_S = 0.04
 CHECKPOINT_S = 0.5
 RETRY_S = 0.25
 MOST_WAITING = 65_536
@@ -117,7 +116,7 @@ class Writer:
         self._is_urgent = False
 
     def add(self, stream: Stream, event: dict[str, Any], *, is_urgent: bool = False) -> None:
-        """Takes an event of a run: stored and told within the window; an urgent one at once."""
+        """Takes an event of a run: stored and told on the beat at the latest; an urgent one at once."""
         stream.add(event)
         stream.settled.clear()
         self._dirty[stream] = None
@@ -134,12 +133,12 @@ class Writer:
         if self._flushing is not None:
             self._is_urgent |= is_urgent
             return  # what comes meanwhile goes with the next one
+        loop = asyncio.get_running_loop()
+        wait_s = 0.0 if is_urgent else beat.left_s(loop.time(), self._flushed_at)
         if self._timer is not None:
-            if not is_urgent:
+            if wait_s:
                 return
             self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        wait_s = 0.0 if is_urgent else max(0.0, self._flushed_at + WINDOW_S - loop.time())
         self._timer = loop.call_later(wait_s, self._begin)
 
     def _begin(self) -> None:

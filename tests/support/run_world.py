@@ -21,7 +21,7 @@ from django.db import transaction
 
 from commsite.realtime.threads import in_thread
 from conversation import facts, queries
-from conversation.assistant import actions, approvals, engine, runs, shapes, store, writer
+from conversation.assistant import actions, approvals, beat, engine, runs, shapes, store, writer
 from conversation.assistant.models import ACTIVE, Run
 from conversation.assistant.schema import StartRun
 from tests.support.run_viewer import Viewer
@@ -152,7 +152,7 @@ class World:
         self.backend.install(monkeypatch)
         for module in (engine, writer, approvals):
             monkeypatch.setattr(module, "in_thread", self.call)
-        monkeypatch.setattr(writer, "WINDOW_S", 0.0)
+        monkeypatch.setattr(beat, "left_s", lambda *_: 0.0)
         monkeypatch.setattr(writer, "CHECKPOINT_S", self.random.choice([0.0, 1e9]))
         monkeypatch.setattr(store, "announce", self.announce)
         monkeypatch.setattr(facts, "announce_on_commit", self.announce_on_commit)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commsite.realtime.errors import PushError
-from conversation.assistant import writer
+from conversation.assistant import beat, writer
 from conversation.assistant.store import Claim
 from conversation.assistant.transcript import Transcript
 from conversation.assistant.writer import MOST_WAITING, Stream, Writer
@@ -41,7 +41,7 @@ class Database:
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
-    monkeypatch.setattr(writer, "WINDOW_S", 0.0)
+    monkeypatch.setattr(beat, "left_s", lambda *_: 0.0)
     return Database()
 
 
