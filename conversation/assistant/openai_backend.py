@@ -97,8 +97,11 @@ class _Answer:
     async def _round(self, completion: Completion, *, may_call: bool) -> AsyncGenerator[Event]:
         body = self._body(may_call=may_call)
         is_first_of_round = True
-        async with aclosing(ask(self._server, body, self._patience, self._deadline)) as blocks:
-            async for data in on_the_beat(blocks, lambda: completion.chars > 0):
+        async with (
+            aclosing(ask(self._server, body, self._patience, self._deadline)) as blocks,
+            aclosing(on_the_beat(blocks, lambda: completion.chars > 0)) as paced,
+        ):
+            async for data in paced:
                 delta = completion.read(data)
                 if completion.chars > self._patience.answer_chars:
                     raise BackendError("too_long", "The answer became too long and was ended.")
