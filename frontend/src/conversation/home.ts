@@ -14,13 +14,15 @@ import { ConversationList } from "./list";
 const list = document.querySelector<HTMLElement>("[data-conversations]");
 if (list !== null) {
   const socket = new UserSocket("/socket", browserSurroundings);
-  new ConversationList(list, Number(list.dataset.user)).follow(socket, null);
   const panel = document.querySelector<PeoplePanel>("people-panel");
-  if (panel !== null) showPeople(panel, socket);
+  const whereabouts = panel === null ? null : showPeople(panel, socket);
+  new ConversationList(list, Number(list.dataset.user)).follow(socket, null, (topic, channel) => {
+    whereabouts?.listen(topic, channel);
+  });
   socket.open();
 }
 
-function showPeople(panel: PeoplePanel, socket: UserSocket): void {
+function showPeople(panel: PeoplePanel, socket: UserSocket): Whereabouts {
   const given = document.querySelector("#home-people")?.textContent ?? "";
   const { user, people } = JSON.parse(given) as Pick<PeoplePanel, "user"> & {
     people: PeoplePanel["acquaintances"];
@@ -60,6 +62,7 @@ function showPeople(panel: PeoplePanel, socket: UserSocket): void {
     });
   }
   lobby.join();
+  return whereabouts;
 }
 
 /** The conversations of the list, as they stand in it. */

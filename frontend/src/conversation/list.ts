@@ -1,3 +1,4 @@
+import type { Channel } from "phoenix";
 import type { UserSocket } from "../realtime/user_socket";
 import { ASSISTANT_ID, type Message, type Unread } from "./message";
 import { shortBody } from "./message_parts";
@@ -26,16 +27,25 @@ export class ConversationList {
   readonly #element: HTMLElement;
   readonly #userId: number;
   #socket: UserSocket | null = null;
+  #joining: (topic: string, channel: Channel) => void = () => undefined;
 
   constructor(element: HTMLElement, userId: number) {
     this.#element = element;
     this.#userId = userId;
   }
 
-  /** Listens to the liveliest conversations but `openId`, which its page follows itself. */
-  follow(socket: UserSocket, openId: string | null): void {
+  /**
+   * Listens to the liveliest conversations but `openId`, which its page follows itself; `joining` gets each channel
+   * before it joins.
+   */
+  follow(
+    socket: UserSocket,
+    openId: string | null,
+    joining: (topic: string, channel: Channel) => void = () => undefined,
+  ): void {
     if (this.#socket !== null) return;
     this.#socket = socket;
+    this.#joining = joining;
     const channel = socket.channel(`user:${this.#userId}`);
     channel.on("membership_changed", (payload) => {
       const { conversation, role } = payload as Told & { role: string | null };
@@ -115,6 +125,7 @@ export class ConversationList {
       since: Number(row.dataset.since),
     }));
     if (channel === undefined) return;
+    this.#joining(`conversation:${id}`, channel);
     channel.on("message_sent", (payload) => {
       const { message } = payload as { message: Message };
       row.dataset.since = String(message.seq);

@@ -1,4 +1,6 @@
+import type { Channel } from "phoenix";
 import type { Lobby } from "./lobby";
+import { Roster } from "./roster";
 
 const EVERY_MS = 20_000;
 const MOST_ASKED = 100;
@@ -24,13 +26,16 @@ export function placesOf(
 /**
  * Which of the reader's conversations the others have before their eyes.
  *
- * It is asked for now and then while the page is looked at: the server tells members only, each time
- * anew, and the reader does not appear in any of them by asking.
+ * Where the page has joined a conversation it hears of that at once, as any member does. For the others it asks now
+ * and then while it is looked at: the server tells members only, each time anew, and the reader does not appear in
+ * any of them by asking.
  */
 export class Whereabouts {
   readonly #lobby: Pick<Lobby, "isJoined" | "viewers">;
   readonly #places: () => readonly Place[];
   readonly #found: (places: ReadonlyMap<number, Place>) => void;
+  readonly #heard = new Map<string, Roster>();
+  #told: ReadonlyMap<string, readonly number[]> = new Map();
   #timer = 0;
   #isAsking = false;
 
@@ -45,20 +50,42 @@ export class Whereabouts {
     document.addEventListener("visibilitychange", () => void this.ask());
   }
 
+  /** Hears who looks at this conversation from now on; before its channel joins. */
+  listen(topic: string, channel: Channel): void {
+    this.#heard.set(topic, new Roster(channel, () => this.#show()));
+  }
+
   /** Asks now, and again in a while. */
   async ask(): Promise<void> {
     window.clearTimeout(this.#timer);
     if (document.hidden) return;
     this.#timer = window.setTimeout(() => void this.ask(), EVERY_MS);
-    if (!this.#lobby.isJoined || this.#isAsking) return;
+    const topics = this.#places()
+      .map(({ topic }) => topic)
+      .filter((topic) => !this.#heard.has(topic))
+      .slice(0, MOST_ASKED);
+    if (topics.length === 0 || !this.#lobby.isJoined || this.#isAsking) return;
     this.#isAsking = true;
-    const places = this.#places().slice(0, MOST_ASKED);
     try {
-      this.#found(placesOf(await this.#lobby.viewers(places.map(({ topic }) => topic)), places));
+      this.#told = await this.#lobby.viewers(topics);
+      this.#show();
     } catch {
       // Not now: what was shown stays, and is asked for again.
     } finally {
       this.#isAsking = false;
     }
+  }
+
+  #show(): void {
+    const viewers = new Map(this.#told);
+    for (const [topic, { knowledge }] of this.#heard) {
+      if (knowledge.kind !== "people") continue;
+      const looking = [...knowledge.people.values()].filter(({ isViewing }) => isViewing);
+      viewers.set(
+        topic,
+        looking.map(({ id }) => id),
+      );
+    }
+    this.#found(placesOf(viewers, this.#places()));
   }
 }

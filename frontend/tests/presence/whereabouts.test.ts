@@ -1,3 +1,4 @@
+import type { Channel } from "phoenix";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Place, placesOf, Whereabouts } from "../../src/presence/whereabouts";
 
@@ -73,4 +74,54 @@ test("a refusal leaves what was shown, and is tried again", async () => {
   answer = () => Promise.resolve(new Map());
   await vi.advanceTimersByTimeAsync(20_000);
   expect(found?.size).toBe(0);
+});
+
+/** The part of a channel that the real `Presence` of phoenix uses. */
+class HeardChannel {
+  readonly #heard: { event: string; callback: (payload: unknown) => void }[] = [];
+
+  on(event: string, callback: (payload: unknown) => void): number {
+    return this.#heard.push({ event, callback });
+  }
+
+  joinRef(): string {
+    return "1";
+  }
+
+  hear(event: string, payload: unknown): void {
+    for (const one of this.#heard) if (one.event === event) one.callback(payload);
+    vi.advanceTimersByTime(100);
+  }
+}
+
+function person(phx_ref: string, viewing: boolean): object {
+  return { metas: [{ phx_ref, username: "grace", activity: "active", viewing }] };
+}
+
+test("of a conversation that the page has joined it hears at once, and asks for the others only", async () => {
+  const one = whereabouts();
+  const channel = new HeardChannel();
+  answer = () => Promise.resolve(new Map([[LUNCH.topic, [3]]]));
+  one.listen(LAUNCH.topic, channel as unknown as Channel);
+  await one.ask();
+  expect(asked).toEqual([[LUNCH.topic]]);
+
+  channel.hear("presence_state", { 2: person("a", false) });
+  expect([...(found ?? [])]).toEqual([[3, LUNCH]]);
+  const joins = { 2: person("b", true) };
+  channel.hear("presence_diff", { joins, leaves: { 2: person("a", false) } });
+  expect(found?.get(2)).toEqual(LAUNCH);
+  expect(found?.get(3)).toEqual(LUNCH);
+  channel.hear("presence_diff", { joins: {}, leaves: joins });
+  expect([...(found ?? [])]).toEqual([[3, LUNCH]]);
+});
+
+test("whoever has joined all conversations asks nobody", async () => {
+  const one = whereabouts();
+  for (const { topic } of [LAUNCH, LUNCH]) {
+    one.listen(topic, new HeardChannel() as unknown as Channel);
+  }
+  await one.ask();
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(asked).toEqual([]);
 });
