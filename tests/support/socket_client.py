@@ -105,6 +105,17 @@ class MemoryTransport:
             await self._news.wait()
 
 
+OK: dict[str, Any] = {"status": "ok", "response": {}}
+"""What a reply holds that says nothing more."""
+
+
+def error(reason: str, frame: Frame) -> bool:
+    """Whether a reply is an error with this reason."""
+    return bool(
+        frame.payload["status"] == "error" and frame.payload["response"]["reason"] == reason
+    )
+
+
 def identity(user_id: int = 1, **changes: Any) -> Identity:
     """Who a test socket speaks for."""
     known = {"username": f"user{user_id}", "session_id": f"session{user_id}"}

@@ -11,12 +11,14 @@ import pytest_asyncio
 from django.conf import settings as site_settings
 
 from commsite.realtime import admission, deadlines, registry, telemetry
+from commsite.realtime import backplane as backplane_module
 from commsite.realtime import hub as hub_module
 from commsite.realtime.hub import Hub
 from commsite.realtime.limits import limits
 from commsite.realtime.longpoll import LongPoll
 from tests.commsite.realtime import rooms
 from tests.commsite.realtime.polls import MOUNT
+from tests.support.memory_layer import MemoryLayer
 from tests.support.socket_client import SocketClient
 
 if TYPE_CHECKING:
@@ -121,3 +123,29 @@ def tick(hub: Hub, times: int = 1) -> None:
     for _ in range(times):
         for action in hub.wheel.advance():
             action()
+
+
+@pytest.fixture
+def layer(monkeypatch: pytest.MonkeyPatch) -> MemoryLayer:
+    """What several hubs of a test share; beacons come when they are called."""
+    shared = MemoryLayer()
+    monkeypatch.setattr(backplane_module, "get_channel_layer", lambda: shared)
+    monkeypatch.setattr(backplane_module, "fresh_layer", shared.renewed)
+    monkeypatch.setattr(backplane_module, "RETRY_S", 0.001)
+    monkeypatch.setattr(backplane_module, "PROBE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(backplane_module, "BEACON_S", 3600.0)
+    return shared
+
+
+@pytest_asyncio.fixture
+async def hubs(layer: MemoryLayer) -> AsyncIterator[list[Hub]]:
+    """Two processes of one site."""
+    started = [Hub(), Hub()]
+    for each in started:
+        await each.start()
+    yield started
+    layer.is_down = layer.is_hanging = False
+    for each in started:
+        for socket in each.sockets():
+            each.remove(socket, 1006)
+        await each.stop()

@@ -1,0 +1,137 @@
+"""Links to the layer that die, hang or were never open: they are made anew, and what was missed is looked for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commsite.realtime import backplane as backplane_module
+from commsite.realtime import hub as hub_module
+from commsite.realtime.backplane import Unreachable
+from commsite.realtime.packet import CONTROL, group_of
+from commsite.realtime.topic import shard_of
+from tests.commsite.realtime import rooms
+from tests.commsite.realtime.two_processes import condition, tell, told, two_in
+from tests.support.socket_client import SocketClient, settle
+
+if TYPE_CHECKING:
+    from commsite.realtime.hub import Hub
+    from tests.support.memory_layer import MemoryLayer
+
+
+async def test_a_join_is_answered_even_when_the_layer_is_down_and_the_shard_is_taken_up_later(
+    hubs: list[Hub], layer: MemoryLayer
+) -> None:
+    layer.is_down = True
+    client = SocketClient.connect(hubs[0])
+    await client.join("log:a")
+    assert not hubs[0].is_subscribed("log:a")
+    rooms.commit("a")  # by another process; nothing of it is heard here
+    layer.is_down = False
+    hubs[0].wheel.tick = hub_module.CENSUS_EVERY
+    hubs[0]._housekeep()
+    assert await client.assert_push("log:a", "written") == {"n": 1}
+    assert hubs[0].is_subscribed("log:a")
+
+
+async def test_a_layer_that_hangs_holds_neither_joins_nor_the_clock_for_ever(
+    hubs: list[Hub], layer: MemoryLayer
+) -> None:
+    layer.is_hanging = True
+    client = SocketClient.connect(hubs[0])
+    await client.join("room:1")
+    hubs[0].wheel.tick = hub_module.CENSUS_EVERY
+    hubs[0]._housekeep()
+    await client.assert_reply(client.heartbeat())
+
+
+async def test_a_link_that_is_dead_without_a_word_is_made_anew(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await two_in(hubs, "room:1")
+    mailbox = hubs[1].backplane.mailbox
+    layer.dead.add(mailbox)
+    tell(first, "room:1", 1)
+    await settle()
+    assert second.of("room:1") == []
+
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
+    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
+    beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
+    group = group_of(shard_of("room:1"))
+    await condition(lambda: not layer.dead and mailbox in layer.groups[group])
+    await condition(lambda: hubs[1].is_subscribed("room:1"))
+    beacons.cancel()
+
+    tell(first, "room:1", 2)
+    await second.until(told(2))
+    with pytest.raises(
+        Unreachable
+    ):  # calls reach the same mailbox as before: it answers, in the negative
+        await hubs[0].backplane.call(mailbox, "unknown", {}, 0.05)
+    assert hubs[1].backplane._deaf_s < backplane_module.DEAF_S
+
+
+async def test_a_link_that_cannot_be_made_anew_is_tried_again(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = hubs[1].backplane.mailbox
+    layer.dead.add(mailbox)
+    layer.is_down = True
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
+    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
+    beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
+    await condition(lambda: hubs[1].backplane._is_cut)
+    layer.is_down = False
+    await condition(lambda: mailbox in layer.groups[group_of(CONTROL)])
+    beacons.cancel()
+
+
+async def test_what_the_layer_does_not_take_holds_up_nothing_for_ever(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backplane_module, "SEND_S", 0.01)
+    first, second = await two_in(hubs, "room:1")
+    layer.is_hanging = True
+    tell(first, "room:1", 1)
+    with pytest.raises(Unreachable):
+        await hubs[0].backplane.call(hubs[1].backplane.mailbox, "unknown", {}, 5.0)
+    layer.is_hanging = False
+    tell(first, "room:1", 2)
+    await second.until(told(2))
+
+
+async def test_once_an_own_beacon_is_back_what_was_missed_is_looked_for(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps: list[bool] = []
+    monkeypatch.setattr(hub_module, "gap_handlers", [lambda: gaps.append(True)])
+    layer.is_down = True
+    hubs[0].backplane.control("anything", {})
+    await condition(lambda: hubs[0].backplane._is_cut)
+    beacons = asyncio.ensure_future(hubs[0].backplane._beacon_forever())
+    layer.is_down = False
+    await condition(lambda: bool(gaps))
+    beacons.cancel()
+    assert not hubs[0].backplane._is_cut
+
+
+async def test_a_mailbox_that_could_not_be_opened_again_is_tried_until_calls_arrive(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(payload: dict[str, Any]) -> dict[str, Any]:
+        return {"heard": payload["said"]}
+
+    hubs[1].backplane.answers["echo"] = answer
+    mailbox = hubs[1].backplane.mailbox
+    layer.dead.add(mailbox)
+    layer.refuse_receives = 3
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
+    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
+    beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
+    await condition(lambda: not layer.refuse_receives and mailbox in layer.mailboxes)
+    beacons.cancel()
+
+    assert await hubs[0].backplane.call(mailbox, "echo", {"said": 1}, 5.0) == {"heard": 1}
