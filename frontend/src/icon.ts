@@ -61,7 +61,8 @@ const DRAWINGS = {
   reconnect: drawingOf(RefreshCw),
   reply: drawingOf(Reply),
   search: drawingOf(Search),
-  stop: drawingOf(Square),
+  // Filled: an empty square beside words would be a box to tick.
+  stop: drawingOf(Square, "currentColor"),
   thread: drawingOf(MessageSquareText),
   tool: drawingOf(Wrench),
   unfold: drawingOf(ChevronDown),
@@ -80,12 +81,12 @@ export function icon(name: IconName): TemplateResult {
  * A drawing that comes with the script, as a template of its own; nothing a person wrote ever passes
  * here. Made once per drawing: a list shows hundreds of icons, and each is then only a copy.
  */
-function drawingOf(node: IconNode): TemplateResult {
+function drawingOf(node: IconNode, fill = "none"): TemplateResult {
   const shapes = node.map(([tag, attributes]) => {
     const pairs = Object.entries(attributes).map(([key, value]) => `${key}="${value}"`);
     return `<${tag} ${pairs.join(" ")}/>`;
   });
-  const markup = `<svg class="icon" aria-hidden="true" viewBox="0 0 24 24" fill="none"
+  const markup = `<svg class="icon" aria-hidden="true" viewBox="0 0 24 24" fill="${fill}"
     stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"
     >${shapes.join("")}</svg>`;
   return html(Object.assign([markup], { raw: [markup] }));

@@ -146,9 +146,9 @@ export class Display {
   /** Whether the end of an answer, with its way to stop it, is before the reader's eyes. */
   #isInView({ id }: LiveRun): boolean {
     const { list, scroller } = this.#page;
-    const answer = list.querySelector(`running-answer[data-run="${id}"]`);
-    if (answer === null) return false;
-    const { bottom } = answer.getBoundingClientRect();
+    const end = list.querySelector(`[data-running="${id}"]`);
+    if (end === null) return false;
+    const { bottom } = end.getBoundingClientRect();
     return bottom > 0 && bottom < scroller.bottom;
   }
 

@@ -69,7 +69,11 @@ function content(
 function body(message: Message, run: Run | null): unknown {
   if (run?.status === "queued") return nothing;
   // Until the topic says that the message is complete, its own text is older than the run's.
-  if (run !== null && (isActive(run) || run.text !== undefined)) return liveBody(run);
+  if (run !== null && (isActive(run) || run.text !== undefined)) {
+    // While people are asked, nothing is being written that a caret could stand in.
+    const isAsking = run.parts.at(-1)?.status === "waiting_approval";
+    return isAsking && !run.text ? nothing : liveBody(run);
+  }
   if (message.html === "") return plainBody(message.body);
   const edited =
     message.edited_at === null || message.role === "assistant"

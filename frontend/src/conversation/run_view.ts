@@ -88,9 +88,14 @@ function approval(
       { name: label, label, kind: "small", icon: verb === "approve" ? "check" : "close" },
     );
   return html`<div class="approval" role="group" aria-label="Permission">
-    <p>The assistant asks to <b>${part.title}</b>. This changes something.</p>
+    <p>Allow the assistant to <b>${asVerb(part.title)}</b>? This changes something.</p>
     ${button("approve", "Allow")} ${button("deny", "Do not allow")}
   </div>`;
+}
+
+/** "Write a note" in the middle of a sentence. */
+function asVerb(title: string): string {
+  return title.charAt(0).toLocaleLowerCase() + title.slice(1);
 }
 
 function textOf(value: unknown): string {
@@ -118,7 +123,7 @@ export function runFoot(view: MessageView, key: string, message: Message, run: R
         ${stop(view, key, message, run, "Cancel")}
       </p>`;
     case "running":
-      return html`<p class="run-line" data-running>
+      return html`<p class="run-line" data-running=${run.id}>
         <i class="pulse" aria-hidden="true"></i><span>${phase(run)}</span>
         <span class="number" data-elapsed=${run.started_at ?? run.created_at}></span>
         ${stop(view, key, message, run, "Stop")}

@@ -1,5 +1,8 @@
 import { FenceSplitter, inlineParts, type Step } from "./stream";
 
+/** By then a line has said whether it is an item of a list. */
+const MOST_BEGUN = 40;
+
 /**
  * `<running-answer>`: the text of an answer while it is written.
  *
@@ -80,6 +83,15 @@ export class RunningAnswer extends HTMLElement {
       this.append(this.#line);
     }
     (this.#line.lastChild as Text).appendData(piece);
+    this.#indent(this.#line);
+  }
+
+  /** An item of a list stands where it will stand from its first words on. */
+  #indent(line: HTMLElement): void {
+    const begun = line.textContent ?? "";
+    if (line.dataset.depth !== undefined || begun.length > MOST_BEGUN) return;
+    const { depth } = inlineParts(begun);
+    if (depth > 0) line.dataset.depth = String(Math.min(depth, 3));
   }
 
   #endLine(): void {

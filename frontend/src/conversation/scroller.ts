@@ -94,8 +94,10 @@ export class Scroller {
   /** The list has been drawn anew or has changed its size: the reader stays where they were. */
   settle(): void {
     if (this.#isOnItsWay) return;
+    // Moved by the reader, and the event is still on its way: there they want to be.
+    const hasMoved = Math.abs(this.#element.scrollTop + this.#scrolled) >= 1;
     if (this.#wasAtEnd && this.isPresent) {
-      if (this.#element.scrollTop !== 0) this.#element.scrollTop = 0;
+      if (!hasMoved && this.#scrolled !== 0) this.#element.scrollTop = 0;
     } else if (this.#anchor?.row.isConnected) {
       const moved = edgeOf(this.#anchor.row) - this.#anchor.edge;
       if (Math.abs(moved) >= 1) this.#element.scrollTop += moved;
