@@ -105,10 +105,13 @@ class Backplane:
 
     @property
     def links(self) -> int:
-        """Connections to Redis that this process holds; the settings bound them."""
+        """Connections to Redis that this process holds; the settings bound them. From any thread."""
+        # The layer itself would look for the running loop: it has one of these for each.
+        layers = {} if self._layer is None else vars(self._layer).get("_layers", {})
         pools = [
             redis.connection_pool
-            for shard in getattr(self._layer, "_shards", ())
+            for layer in list(layers.values())
+            for shard in getattr(layer, "_shards", ())
             if (redis := getattr(shard, "_redis", None)) is not None
         ]
         return sum(len(getattr(pool, "_in_use_connections", ())) for pool in pools)

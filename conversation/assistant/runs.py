@@ -29,7 +29,7 @@ from conversation.assistant.store import Claim
 from conversation.assistant.transcript import Transcript
 from conversation.facts import lock
 from conversation.message_actions import complete_message
-from conversation.message_shape import Person
+from conversation.message_shape import Person, user_shape
 from conversation.models import Conversation, Message
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def finish(
 def _settle(run: Run, outcome: Outcome, said: Transcript) -> None:
     run.status = Run.Status(outcome.status)
     run.seq, run.offset, run.text = said.seq, said.offset, ""
-    run.parts = [_ended(part) for part in said.parts]
+    run.parts = [_ended(part, run) for part in said.parts]
     run.usage = usage_of(run, outcome, said)
     run.error_code, run.error_message = outcome.code, outcome.message
     run.cancelled_by_id = None if outcome.by is None else outcome.by["id"]
@@ -273,14 +273,24 @@ def usage_of(run: Run, outcome: Outcome, said: Transcript) -> dict[str, Any] | N
     return {**run.usage, "output_tokens": -(-len(said.text) // 4)}
 
 
-def _ended(part: dict[str, Any]) -> dict[str, Any]:
+def _ended(part: dict[str, Any], run: Run) -> dict[str, Any]:
     """A tool call that never came to its end, in a run that has."""
     approval = part["approval"]
     if approval is not None and approval["state"] == "waiting":
-        part = {**part, "approval": {**approval, "state": "expired"}}
+        part = {**part, "approval": {**approval, **_answered(run, part["id"])}}
     if part["status"] in ("running", "waiting_approval"):
         part = {**part, "status": "error"}
     return part
+
+
+def _answered(run: Run, tool_call_id: str) -> dict[str, Any]:
+    """What became of a question whose answer the run has not told: whoever gave it was told that it counts."""
+    asked = Approval.objects.select_related("answered_by").filter(run=run)
+    approval = asked.filter(tool_call_id=tool_call_id).first()
+    if approval is None:
+        return {"state": Approval.State.EXPIRED.value}
+    by = approval.answered_by
+    return {"state": approval.state, "by": None if by is None else user_shape(by)}
 
 
 def _last_event(run: Run, outcome: Outcome, said: Transcript) -> dict[str, Any]:

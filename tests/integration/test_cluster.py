@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.account import Account
 from tests.support.deadline import eventually
+from tests.support.metrics import metric
 from tests.support.people import ADA, GRACE
 from tests.support.phoenix_client import PhoenixClient, refusal
 
@@ -117,6 +118,11 @@ async def test_a_user_s_sockets_are_counted_over_all_processes(
                 return False  # accepted: the other process has not heard of the two yet
 
         await eventually(is_refused_there, "refusal of the third socket")
+
+
+async def test_each_process_counts_its_links_to_redis(cluster: Cluster) -> None:
+    for site in cluster:
+        assert await asyncio.to_thread(metric, site, "redis_links") >= 1
 
 
 async def test_a_redis_restart_under_load_heals_and_nobody_misses_a_message(

@@ -202,3 +202,5 @@ _APPLIERS = {
     "conversation_changed": _conversation_changed,
     "branch_selected": _branch_selected,
 }
+FACTS = frozenset(_APPLIERS)
+"""The events that move what a client keeps."""

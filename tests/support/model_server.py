@@ -113,10 +113,12 @@ class Exchange:
 class ModelServer:
     """`async with ModelServer(script, script)`: each request gets the next script, the last one all further.
 
-    With `keeps_alive` a connection carries any number of requests, and nobody sees it go.
+    `port` is one that is free, for sites that live longer than this. With `keeps_alive` a connection carries any
+    number of requests, and nobody sees it go.
     """
 
-    def __init__(self, *scripts: Script, keeps_alive: bool = False) -> None:
+    def __init__(self, *scripts: Script, keeps_alive: bool = False, port: int = 0) -> None:
+        self.port = port
         self._scripts = list(scripts)
         self._keeps_alive = keeps_alive
         self.connections = 0
@@ -128,8 +130,8 @@ class ModelServer:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> ModelServer:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(

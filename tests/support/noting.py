@@ -1,5 +1,7 @@
 """A Django app with a tool that changes something: for sites of tests, which name it in their settings."""
 
+from uuid import UUID
+
 import msgspec
 from django.apps import AppConfig
 
@@ -14,7 +16,10 @@ class Note(msgspec.Struct):
 
 
 def write(context: ToolContext, note: Note) -> str:
-    """Says that it is noted; where it would be is no matter here."""
+    """Says that it is noted; where it would be is no matter here. Members only, as with all tools."""
+    from conversation import queries  # noqa: PLC0415  apps are there by now
+
+    queries.sender(UUID(context.conversation_id), context.user_id)
     return f"{context.username} has noted: {note.text}."
 
 

@@ -101,6 +101,10 @@ class Watcher:
         """Joins."""
         return cls(client, topic, await client.join(topic, payload))
 
+    def take(self, event: str, payload: dict[str, Any]) -> None:
+        """One event that has come."""
+        self.viewer.see(event, payload)
+
     async def call(self, event: str, **payload: Any) -> Any:
         """A command and its answer."""
         return await self.client.call(self.topic, event, payload)
@@ -109,7 +113,7 @@ class Watcher:
         """The first such event from here on; the screen has taken everything up to it."""
         while True:
             message = await self.client.next()
-            self.viewer.see(message.event, message.payload)
+            self.take(message.event, message.payload)
             found: dict[str, Any] = message.payload
             if message.event == event and all(found[key] == fields[key] for key in fields):
                 return found
@@ -118,11 +122,11 @@ class Watcher:
         """Watches until the run's text is exactly that."""
         while self.viewer.texts.get(run_id) != text:
             message = await self.client.next()
-            self.viewer.see(message.event, message.payload)
+            self.take(message.event, message.payload)
 
     async def completed(self, run_id: str) -> dict[str, Any]:
         """The message once its run has ended."""
         while run_id not in self.viewer.final:
             message = await self.client.next()
-            self.viewer.see(message.event, message.payload)
+            self.take(message.event, message.payload)
         return self.viewer.final[run_id]
