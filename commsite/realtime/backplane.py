@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from channels.layers import get_channel_layer
 
 from commsite.realtime.announcement import Announcement
-from commsite.realtime.layer import close_layer, fresh_layer
+from commsite.realtime.layer import close_layer, fresh_layer, links_of
 from commsite.realtime.packet import (
     CONTROL,
     OUTSIDE,
@@ -106,15 +106,7 @@ class Backplane:
     @property
     def links(self) -> int:
         """Connections to Redis that this process holds; the settings bound them. From any thread."""
-        # The layer itself would look for the running loop: it has one of these for each.
-        layers = {} if self._layer is None else vars(self._layer).get("_layers", {})
-        pools = [
-            redis.connection_pool
-            for layer in list(layers.values())
-            for shard in getattr(layer, "_shards", ())
-            if (redis := getattr(shard, "_redis", None)) is not None
-        ]
-        return sum(len(getattr(pool, "_in_use_connections", ())) for pool in pools)
+        return 0 if self._layer is None else links_of(self._layer)
 
     async def start(self) -> None:
         """Opens the mailbox and the control shard."""

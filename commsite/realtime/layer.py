@@ -21,3 +21,15 @@ async def close_layer(layer: Any, patience_s: float) -> None:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(patience_s):
                 await flush()
+
+
+def links_of(layer: Any) -> int:
+    """The connections to Redis that a layer holds. From any thread."""
+    # What it hands on to is asked, one for each loop: itself would look for a running one.
+    pools = [
+        redis.connection_pool
+        for each in list(vars(layer).get("_layers", {}).values())
+        for shard in getattr(each, "_shards", ())
+        if (redis := getattr(shard, "_redis", None)) is not None
+    ]
+    return sum(len(getattr(pool, "_in_use_connections", ())) for pool in pools)
