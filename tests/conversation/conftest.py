@@ -9,10 +9,18 @@ import pytest_asyncio
 from django.core.cache import cache
 from django.db import transaction
 
-from conversation import actions, facts, rates
+from commsite.realtime.consumer import SocketConsumer
+from commsite.realtime.hub import hub
+from conversation import actions, facts, rates, receipts
 from conversation.consumers import ConversationConsumer
-from conversation.models import Conversation
+from conversation.mark_writer import writer
+from conversation.marks import Mark, Place
+from conversation.models import Conversation, Member
+from conversation.rates import Rates
+from conversation.receipts import Work
 from conversation.schema import CreateConversation, SendMessage
+from conversation.typing_notices import notices
+from tests.conversation.attending import Time
 from tests.support import in_process
 from tests.support.convergence import Told, apply, replayed, snapshot
 from tests.support.phoenix_client import PRESENCE
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.contrib.auth.models import User
+    from pytest_django.fixtures import Settings
 
     from conversation.message_shape import MessageShape
     from tests.support.phoenix_client import PhoenixClient
@@ -122,6 +131,44 @@ def fresh_throttles() -> None:
     cache.clear()
 
 
+# --- What was read --------------------------------------------------------------------------------
+@pytest.fixture
+def heard(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> Ear:
+    """The ear, at this door too."""
+    monkeypatch.setattr(receipts, "announce_on_commit", ear.announce_on_commit)
+    return ear
+
+
+@pytest.fixture
+def write(room: Conversation) -> Callable[..., None]:
+    """`write({ada: Mark(read=3)}, news_from=2)`: as a process does that has gathered these."""
+
+    def write(
+        marks: dict[User, Mark] | None = None,
+        news_from: int | None = None,
+        thread_id: UUID | None = None,
+        is_online: receipts.IsOnline = lambda user_id: True,
+    ) -> None:
+        places = {Place(user.pk, thread_id): mark for user, mark in (marks or {}).items()}
+        receipts.write({room.id: Work(places, news_from)}, is_online)
+
+    return write
+
+
+@pytest.fixture
+def people(ada: User, grace: User, linus: User) -> tuple[User, User, User]:
+    """All three."""
+    return ada, grace, linus
+
+
+@pytest.fixture
+def crowd(room: Conversation, linus: User, settings: Settings) -> Conversation:
+    """Ada, Grace and Linus, who are too many to be told names."""
+    settings.REALTIME = {**settings.REALTIME, "RECEIPTS_MEMBERS": 2}
+    Member.objects.create(conversation=room, user=linus)
+    return room
+
+
 # --- Over the socket -----------------------------------------------------------------------------
 @pytest_asyncio.fixture
 async def connect() -> AsyncIterator[Callable[[User], Awaitable[PhoenixClient]]]:
@@ -151,3 +198,34 @@ def enter(connect: Any, topic: str) -> Enter:
         return client
 
     return enter
+
+
+# --- What is told at a pace ------------------------------------------------------------------------
+@pytest_asyncio.fixture
+async def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """Starts the hub, on a clock of the test's own."""
+    moved = Time()
+    people = Rates(moved.read)
+    monkeypatch.setattr(rates, "rates", lambda: people)
+    await hub.start()
+    for pacer in (notices._rooms, notices._others, writer._pacer):
+        assert pacer is not None
+        pacer.clock = moved.read
+    return moved
+
+
+@pytest_asyncio.fixture
+async def attend(
+    time: Time, room: Conversation
+) -> AsyncIterator[Callable[[User], Awaitable[PhoenixClient]]]:
+    """`await attend(ada)`: a socket of hers in the conversation and on her own topic."""
+    async with in_process.connections() as connect_to:
+
+        async def attend(user: User) -> PhoenixClient:
+            client = await connect_to(SocketConsumer.as_asgi(), user)
+            client.deaf_to = PRESENCE | {"message_sent"}
+            await client.join(room.topic)
+            await client.join(f"user:{user.pk}")
+            return client
+
+        yield attend

@@ -1,4 +1,4 @@
-"""Editing, deleting, threads, mentions: who may, what is kept, what is told, and what never leaks."""
+"""Editing, deleting, mentions: who may, what is kept, what is told, and what never leaks."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from conversation.schema import (
     React,
     SendMessage,
 )
+from tests.conversation.replies import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,16 +49,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def named(message: MessageShape) -> NameMessage:
-    return NameMessage(message_id=uuid.UUID(message["id"]))
-
-
 def edit(message: MessageShape, body: str, revision: int = 1) -> EditMessage:
     return EditMessage(message_id=uuid.UUID(message["id"]), revision=revision, body=body)
-
-
-def reply(thread: MessageShape, body: str = "because") -> SendMessage:
-    return SendMessage(body=body, client_id=body, thread_id=uuid.UUID(thread["id"]))
 
 
 # --- Editing -------------------------------------------------------------------------------------
@@ -289,67 +282,6 @@ def test_what_the_tools_of_a_deleted_answer_brought_is_shown_to_nobody(
     fetched = runs.fetch_run(room.id, ada.pk, run.id)
     assert "secret" not in json.dumps([fetched, queries.newest(room.id, 100)])
     assert fetched["status"] == "finished"
-
-
-# --- Threads -------------------------------------------------------------------------------------
-def test_a_thread_is_read_by_itself_and_counted_on_its_first_message(
-    room: Conversation, ada: User, grace: User, say: Say, ear: Ear
-) -> None:
-    root = say(ada, "why?")
-
-    first = actions.send_message(room.id, grace.pk, reply(root, "one")).message
-    second = actions.send_message(room.id, ada.pk, reply(root, "two")).message
-
-    numbers = {"id": root["id"], "reply_count": 2, "last_reply_at": second["created_at"]}
-    assert ear.on(room.id)[-1].payload == {"message": second, "root": numbers}
-    main = queries.history(room.id, ada.pk, FetchHistory())["messages"]
-    assert [each["id"] for each in main] == [root["id"]]
-    assert (main[0]["reply_count"], main[0]["last_reply_at"]) == (2, second["created_at"])
-    page = FetchHistory(thread_id=uuid.UUID(root["id"]))
-    assert queries.history(room.id, ada.pk, page)["messages"] == [first, second]
-    assert queries.newest(room.id, 100) == main
-
-
-def test_deleted_replies_do_not_count(room: Conversation, ada: User, say: Say, ear: Ear) -> None:
-    root = say(ada, "why?")
-    first = actions.send_message(room.id, ada.pk, reply(root, "one")).message
-    second = actions.send_message(room.id, ada.pk, reply(root, "two")).message
-
-    actions.delete_message(room.id, ada.pk, named(second))
-    told_first = ear.on(room.id)[-1].payload["root"]
-    actions.delete_message(room.id, ada.pk, named(first))
-    told_second = ear.on(room.id)[-1].payload["root"]
-
-    assert (told_first["reply_count"], told_first["last_reply_at"]) == (1, first["created_at"])
-    assert (told_second["reply_count"], told_second["last_reply_at"]) == (0, None)
-
-
-def test_a_deleted_message_keeps_its_thread(room: Conversation, ada: User, say: Say) -> None:
-    root = say(ada, "why?")
-    actions.send_message(room.id, ada.pk, reply(root, "one"))
-
-    left = actions.delete_message(room.id, ada.pk, named(root))
-    actions.send_message(room.id, ada.pk, reply(root, "two"))
-
-    assert left["reply_count"] == 1
-    page = FetchHistory(thread_id=uuid.UUID(root["id"]))
-    bodies = [each["body"] for each in queries.history(room.id, ada.pk, page)["messages"]]
-    assert bodies == ["one", "two"]
-
-
-def test_a_thread_begins_only_at_a_message_of_this_main_timeline(
-    room: Conversation, ada: User, say: Say
-) -> None:
-    other = actions.create_conversation(ada.pk, CreateConversation(title="Other"))
-    elsewhere = actions.send_message(
-        uuid.UUID(other["id"]), ada.pk, SendMessage(body="x", client_id="x")
-    ).message
-    inside = actions.send_message(room.id, ada.pk, reply(say(ada, "why?"))).message
-
-    for wrong in (elsewhere, inside):
-        with pytest.raises(PushError) as refused:
-            actions.send_message(room.id, ada.pk, reply(wrong, "no"))
-        assert refused.value.reason == "invalid_payload"
 
 
 # --- Mentions ------------------------------------------------------------------------------------
