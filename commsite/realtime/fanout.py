@@ -186,19 +186,18 @@ class Fanout:
         for subscriber in list(state.intercepting):
             for outgoing in pending:
                 self._deliver_checked(state, subscriber, outgoing)
-        is_plain = state.is_same_for_all(pending)
+        apart = state.apart(pending)
         for (codec, is_raw), group in list(state.groups.items()):
-            if is_plain and is_raw:
-                self._write_joined(codec, group, pending)
-            else:
-                for subscriber in list(group):
-                    for outgoing in pending:
-                        self._deliver_checked(state, subscriber, outgoing)
+            same, one_by_one = _split(group, apart) if is_raw else ([], list(group))
+            self._write_joined(codec, same, pending)
+            for subscriber in one_by_one:
+                for outgoing in pending:
+                    self._deliver_checked(state, subscriber, outgoing)
 
     @staticmethod
-    def _write_joined(
-        codec: Codec, group: dict[Subscriber, Outbox], pending: list[Outgoing]
-    ) -> None:
+    def _write_joined(codec: Codec, outboxes: list[Outbox], pending: list[Outgoing]) -> None:
+        if not outboxes:
+            return
         frames = [
             (
                 wire,
@@ -216,7 +215,7 @@ class Fanout:
             if len(frames) == 1
             else b"".join([frame[0].framed for frame in frames])
         )
-        for outbox in list(group.values()):
+        for outbox in outboxes:
             if outbox.is_clear:
                 try:
                     outbox.write(data)  # type: ignore[misc]  # groups of raw transports only
@@ -227,7 +226,7 @@ class Fanout:
             else:
                 for frame in frames:
                     outbox.put(*frame)
-        counters[DELIVERIES] += len(group) * len(frames)
+        counters[DELIVERIES] += len(outboxes) * len(frames)
 
     def _deliver_checked(
         self, state: TopicState, subscriber: Subscriber, outgoing: Outgoing
@@ -309,3 +308,13 @@ class Fanout:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _split(
+    group: Mapping[Subscriber, Outbox], apart: set[str]
+) -> tuple[list[Outbox], list[Subscriber]]:
+    """(where the same bytes go, who is asked one by one)."""
+    if not apart:
+        return list(group.values()), []
+    same = [outbox for subscriber, outbox in group.items() if subscriber.id not in apart]
+    return same, [subscriber for subscriber in group if subscriber.id in apart]

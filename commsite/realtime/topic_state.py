@@ -90,16 +90,15 @@ class TopicState:
         """How many subscribers the topic has here."""
         return len(self.holding) + len(self.intercepting) + sum(map(len, self.groups.values()))
 
-    def is_same_for_all(self, pending: list[Outgoing]) -> bool:
-        """True when every subscriber is to get all of these."""
-        return not self.late and all(
-            each.announcement.exclude is None and not self._is_anybody_ahead(each.announcement)
-            for each in pending
-        )
-
-    def _is_anybody_ahead(self, its: Announcement) -> bool:
-        """Whether somebody may have read this piece already: of another key nobody has."""
-        return its.version is not None and any(its.key in read for read in self.ahead.values())
+    def apart(self, pending: list[Outgoing]) -> set[str]:
+        """The ids of those who may not be to get all of these, and must be asked one by one; mostly nobody."""
+        announcements = [each.announcement for each in pending]
+        ids = {its.exclude for its in announcements if its.exclude is not None}
+        ids.update(subscriber.id for subscriber in self.late)
+        if self.ahead:
+            keys = {its.key for its in announcements if its.version is not None}
+            ids.update(each.id for each, read in self.ahead.items() if not keys.isdisjoint(read))
+        return ids
 
     def is_for(self, subscriber: Subscriber, its: Announcement) -> bool:
         """False for what the subscriber shall not get, or has read already."""

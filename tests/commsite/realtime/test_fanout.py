@@ -94,6 +94,25 @@ async def test_who_has_read_ahead_of_one_state_does_not_make_the_others_dear(
     assert [payload["n"] for payload in clients[1].of("room:1")] == [0, 1, 2, 3, 4, 5, 6]
 
 
+async def test_who_is_left_out_of_an_event_does_not_make_the_others_dear(
+    connect: Connect,
+) -> None:
+    """A cursor goes to all but the one who moves it, many times a second."""
+    clients = [connect(n) for n in range(1, 5)]
+    for client in clients:
+        await client.join("room:1")
+        client.transport.writes.clear()
+    for n in range(2):
+        tell(clients[0], "room:1", n, exclude=clients[n].socket.channels["room:1"].id)
+    tell(clients[0], "room:1", 2)
+    await settle()
+
+    heard = [[payload["n"] for payload in client.of("room:1")] for client in clients]
+    assert heard == [[1, 2], [0, 2], [0, 1, 2], [0, 1, 2]]
+    assert len(clients[2].transport.writes) == 1
+    assert clients[2].transport.writes[0] is clients[3].transport.writes[0]
+
+
 async def test_a_turn_of_many_bytes_is_flushed_early(connect: Connect) -> None:
     client = connect()
     await client.join("room:1")
@@ -329,19 +348,21 @@ async def test_deliveries_are_counted(connect: Connect) -> None:
     assert telemetry.counters[fanout_module.DELIVERIES] - before == 6
 
 
-@pytest.mark.parametrize("excluded", [None, "somebody"], ids=["joined", "one by one"])
+@pytest.mark.parametrize("is_apart", [False, True], ids=["joined", "one by one"])
 async def test_a_connection_that_has_just_died_costs_the_others_nothing(
-    connect: Connect, excluded: str | None
+    hub: Hub, connect: Connect, is_apart: bool
 ) -> None:
     clients = [connect(n) for n in range(1, 5)]
     for client in clients:
         await client.join("room:1")
+    if is_apart:
+        hub.fanout.topics["room:1"].late[clients[1].socket.channels["room:1"]] = 0
 
     def is_closed(data: bytes) -> None:
         raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
 
     clients[1].socket.outbox.write = is_closed
-    tell(clients[0], "room:1", 1, exclude=excluded)
+    tell(clients[0], "room:1", 1)
     await settle()
 
     assert [len(client.of("room:1")) for client in clients] == [1, 0, 1, 1]
