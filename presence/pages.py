@@ -1,5 +1,6 @@
 """The page of one's own status line. It reads and writes without a script; other pages show its form too."""
 
+import re
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +16,8 @@ from presence import actions, queries
 from presence.models import EMOJI_CHARS, STATUS_TEXT_CHARS
 from presence.schema import SetStatus
 
+NUMBER = re.compile(r"[0-9]{1,18}")
+"""What Python reads as a number in no time."""
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
 EXPIRIES = (
@@ -71,7 +74,7 @@ def _chosen(request: HttpRequest) -> SetStatus:
         {
             "text": request.POST.get("text", "").strip(),
             "emoji": request.POST.get("emoji", "").strip(),
-            "expires_in_s": int(expires_in_s) if expires_in_s.isdecimal() else None,
+            "expires_in_s": int(expires_in_s) if NUMBER.fullmatch(expires_in_s) else None,
         },
     )
 

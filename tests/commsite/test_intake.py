@@ -148,9 +148,10 @@ def refusal(request: Request) -> tuple[int, str]:
     return start["status"], json.loads(body["body"])["reason"]
 
 
-async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read() -> None:
+@pytest.mark.parametrize("size", [b"101", b"9" * 5_000], ids=["a little", "without end"])
+async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(size: bytes) -> None:
     request = Request(b"x" * 10)
-    headers = [(b"content-length", b"101")]
+    headers = [(b"content-length", size)]
 
     await begin(Intake(dispatch, allowance=uploads), request, path="/uploads", headers=headers)
 
