@@ -94,6 +94,8 @@ def held(claims: Collection[Claim]) -> set[uuid.UUID]:
 
     In the order of their ids, as everybody does who holds more than one.
     """
+    if not claims:  # the last one has ended meanwhile; PostgreSQL knows no empty list
+        return set()
     lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
     with _cursor() as cursor:
         marks = ", ".join(["%s"] * len(claims))
@@ -125,6 +127,8 @@ def tell(claim: Claim, event: dict[str, Any], payload: bytes | None = None) -> N
 
 def renew(claims: Collection[Claim], lease_s: float) -> set[uuid.UUID]:
     """Says that this process lives; returns the runs that are still ours."""
+    if not claims:
+        return set()
     with transaction.atomic():
         ours = held(claims)
         Run.objects.filter(id__in=ours).update(lease_until=Now() + timedelta(seconds=lease_s))

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.account import Account
+from tests.support.databases import DATABASES, own_database
 from tests.support.deadline import wait_for
 from tests.support.metrics import metric
 from tests.support.model_server import ModelServer, call, content, finish
@@ -79,7 +80,8 @@ class Arena:
         """All see the same, and no process has met anything that it did not expect."""
         fresh = await self.onlookers.agree(self.there, self.accounts[0])
         for site in (self.here, self.there):
-            assert "Traceback" not in site.log, site.log[-6000:]
+            for fault in ("Traceback", "deadlock"):
+                assert fault not in site.log, site.log[-6000:]
         return fresh
 
     async def noted(self) -> bool:
@@ -111,7 +113,7 @@ class Cluster(NamedTuple):
 
 
 @contextlib.contextmanager
-def clustered(sites: Sites, folder: Path) -> Iterator[Cluster]:
+def clustered(sites: Sites, folder: Path, **database: Any) -> Iterator[Cluster]:
     with RedisServer(folder) as redis:
         port = free_port()
         environment = {
@@ -122,13 +124,19 @@ def clustered(sites: Sites, folder: Path) -> Iterator[Cluster]:
             "COMMSITE_ASSISTANT_APPROVAL_S": "1",
             "REDIS_URL": redis.url,
         }
-        here = sites(environment=environment)
+        here = sites(environment=environment, **database)
         yield Cluster(here, sites(environment=environment, database_url=here.database_url), port)
 
 
-@pytest.fixture(scope="module")
-def cluster(module_sites: Sites, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with clustered(module_sites, tmp_path_factory.mktemp("attacks")) as cluster:
+@pytest.fixture(scope="module", params=DATABASES)
+def cluster(
+    request: pytest.FixtureRequest,
+    module_sites: Sites,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("attacks")
+    url = own_database(request.param, request, folder)
+    with clustered(module_sites, folder, database_url=url) as cluster:
         yield cluster
 
 

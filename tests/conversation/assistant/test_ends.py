@@ -11,7 +11,7 @@ from conversation.assistant import actions, context, rendered, runs
 from conversation.assistant.backend import BackendError, configured_backend
 from conversation.assistant.models import Run
 from conversation.assistant.runs import Outcome
-from conversation.assistant.store import Batch, store
+from conversation.assistant.store import Batch, held, renew, store
 from conversation.assistant.transcript import Transcript
 from conversation.markdown import render
 from conversation.models import Message
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.contrib.auth.models import User
+    from pytest_django import DjangoAssertNumQueries
 
     from conversation.assistant.store import Claim
     from conversation.models import Conversation
@@ -175,3 +176,10 @@ def test_a_run_that_was_stopped_before_it_began_stays_as_everybody_was_told(
 
     assert Run.objects.values().get(pk=claim.run_id) == before
     assert Message.objects.get(pk=before["message_id"]).body == ""
+
+
+def test_nothing_is_asked_for_no_run_at_all(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_num_queries(0):
+        assert held([]) == renew([], 15) == set()
