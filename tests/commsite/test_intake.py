@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 from django.conf import settings
 
 from commsite import intake as intake_module
 from commsite.intake import Allowance, Intake
 from tests.support.socket_client import settle
-
-if TYPE_CHECKING:
-    import pytest
 
 
 class Request:
