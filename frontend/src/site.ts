@@ -20,14 +20,26 @@ function showTimes(): void {
   const now = new Date();
   let soonest = 3_600_000;
   for (const element of document.querySelectorAll<HTMLTimeElement>("time[data-relative]")) {
-    const date = new Date(element.dateTime);
-    if (Number.isNaN(date.getTime())) continue;
-    element.textContent = relativeTime(date, now);
-    element.title = exactTime(date);
-    soonest = Math.min(soonest, nextChangeMs(date, now));
+    soonest = Math.min(soonest, showTime(element, now));
   }
   window.clearTimeout(nextLook);
   nextLook = window.setTimeout(showTimes, Math.max(1_000, soonest));
+}
+
+/** Shows one time; returns in how many milliseconds it will read differently. */
+function showTime(element: HTMLTimeElement, now: Date): number {
+  const date = new Date(element.dateTime);
+  if (Number.isNaN(date.getTime())) return Number.POSITIVE_INFINITY;
+  element.textContent = relativeTime(date, now);
+  element.title = exactTime(date);
+  return nextChangeMs(date, now);
+}
+
+/** What has just happened reads differently in a minute: sooner than all else. */
+function timeChanged({ target }: Event): void {
+  const soon = showTime(target as HTMLTimeElement, new Date());
+  window.clearTimeout(nextLook);
+  nextLook = window.setTimeout(showTimes, Math.min(soon, 60_000));
 }
 
 function openKeyboardMap(): void {
@@ -88,7 +100,7 @@ rememberZone();
 showTimes();
 document.addEventListener("keydown", pressed);
 document.addEventListener("submit", submitted);
-document.addEventListener("time-changed", showTimes);
+document.addEventListener("time-changed", timeChanged);
 window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of document.querySelectorAll("form")) delete form.dataset.sending;

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.account import Account
+from tests.support.deadline import eventually
 from tests.support.long_conversation import TITLE, write_long_conversation
 from tests.support.people import ADA, GRACE
 from tests.support.server import Site, copy_database
@@ -166,7 +167,11 @@ async def test_writing_and_what_others_do_touch_no_other_row(long_site: Site, vi
     grace = await Account.log_in(GRACE, long_site)
     held = await ada.page.evaluate(HELD)
     await grace.say(f"conversation:{await ada.conversation_id()}", "far below")
-    await ada.page.wait_for_function(f"{HELD} === {held + 1}")
+
+    async def has_come() -> bool:
+        return bool(await ada.page.evaluate(HELD) == held + 1)
+
+    await eventually(has_come, "message far below")
     # Only the space that stands for the rows below may have grown.
     written = await ada.page.evaluate("window.writes")
     assert len(written) <= 4, written

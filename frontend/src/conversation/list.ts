@@ -183,5 +183,6 @@ function nameOf({ author }: Message): string {
 }
 
 function previewOf(message: Message): string {
-  return message.run !== null && isActive(message.run) ? "…" : shortBody(message);
+  if (message.run !== null && isActive(message.run)) return "…";
+  return shortBody(message) || message.run?.error?.message || "";
 }

@@ -111,15 +111,15 @@ export class ConversationTimeline extends LitElement {
   }
 
   protected override updated(): void {
-    for (const side of ["above", "below"] as const) {
-      const gap = this.querySelector<HTMLElement>(`[data-gap="${side}"]`);
-      if (gap !== null) gap.style.blockSize = `${this.#range[side]}px`;
-    }
     const list = this.querySelector("ol");
+    for (const gap of [list?.firstElementChild, list?.lastElementChild] as HTMLElement[]) {
+      const side = gap?.dataset.gap as "above" | "below" | undefined;
+      if (side !== undefined) gap.style.blockSize = `${this.#range[side]}px`;
+    }
     if (list !== null) this.#sizes.observe(list);
     this.#measure();
     this.scroller?.settle();
-    focusEdit(this);
+    if (this.view?.editing) focusEdit(this);
     // A row that has left the page takes its focus along: the list keeps it.
     if (this.#focusedKey !== null && this.#rowElement(this.#focusedKey) === null) {
       this.closest<HTMLElement>("[data-scroller]")?.focus({ preventScroll: true });
