@@ -1,5 +1,8 @@
 """When to tell: the first news of a thing at once, later ones joined, at most one telling a period. Pure."""
 
+import heapq
+import itertools
+from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -16,33 +19,45 @@ class Pace(Generic[K]):
         self.period_s = period_s
         self.delay_s = delay_s
         self._due: dict[K, float] = {}
+        self._queue: list[tuple[float, int, K]] = []  # a heap: what is due first is found at once
+        self._numbers = itertools.count()
         self._told: dict[K, float] = {}
+        self._order: deque[tuple[float, K]] = deque()  # as they were told
 
     def want(self, thing: K, now: float) -> None:
         """There is news of this thing."""
+        if thing in self._due:
+            return
         told = self._told.get(thing)
         earliest = now + self.delay_s
         if told is not None:
             earliest = max(earliest, told + self.period_s)
-        self._due.setdefault(thing, earliest)
+        self._due[thing] = earliest
+        heapq.heappush(self._queue, (earliest, next(self._numbers), thing))
 
     def take(self, now: float) -> list[K]:
         """The things whose turn it is, the longest due first; they count as told now."""
-        due = self._due
-        taken = sorted((thing for thing, at in due.items() if at <= now), key=due.__getitem__)
+        while self._order and self._order[0][0] + self.period_s <= now:
+            at, thing = self._order.popleft()
+            if self._told.get(thing) == at:
+                del self._told[thing]
+        taken = list[K]()
+        while self._queue and self._queue[0][0] <= now:
+            taken.append(heapq.heappop(self._queue)[2])
         for thing in taken:
-            del due[thing]
-        self._told = {each: at for each, at in self._told.items() if at + self.period_s > now}
-        self._told |= dict.fromkeys(taken, now)
+            del self._due[thing]
+            self._told[thing] = now
+            self._order.append((now, thing))
         return taken
 
     def take_all(self) -> list[K]:
         """Everything that is to be told, due or not."""
         taken = list(self._due)
         self._due.clear()
+        self._queue.clear()
         return taken
 
     @property
     def next_at(self) -> float | None:
         """When the next thing is due, None when nothing is to be told."""
-        return min(self._due.values(), default=None)
+        return self._queue[0][0] if self._queue else None

@@ -69,6 +69,31 @@ def test_at_the_end_everything_is_told_due_or_not() -> None:
     assert pace.next_at is None
 
 
+class Weighed:
+    """A thing that counts how often anybody looks at one of its kind."""
+
+    looks = 0
+
+    def __hash__(self) -> int:
+        Weighed.looks += 1
+        return id(self)
+
+
+def test_what_waits_costs_nothing_while_something_else_is_told() -> None:
+    pace: Pace[Weighed] = Pace(1_000.0)
+    told = [Weighed() for _ in range(500)]
+    for now in (0, 1):
+        for thing in told:
+            pace.want(thing, now)
+        pace.take(now)
+    Weighed.looks = 0
+
+    pace.want(Weighed(), 2.0)
+    assert len(pace.take(2.0)) == 1
+
+    assert Weighed.looks < 20
+
+
 @given(steps)
 def test_nothing_is_told_twice_in_a_period_and_no_news_waits_for_longer(
     wanted: list[tuple[str, int]],
