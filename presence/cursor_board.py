@@ -81,9 +81,12 @@ class CursorBoard:
 
     def leave(self, channel: Channel) -> None:
         """Points nowhere any more: told at once. Harmless when it did not point."""
-        cursor = self._cursors.leave((str(channel.topic), channel.id))
+        topic = str(channel.topic)
+        cursor = self._cursors.leave((topic, channel.id))
         if cursor is not None:
             self._tell_gone([cursor])
+        if not listeners(topic):
+            self._far.forget(topic)
 
     def welcome(self, channel: Channel) -> None:
         """Brings a newcomer up to date."""
@@ -92,9 +95,12 @@ class CursorBoard:
             channel.push(MOVED, msgspec.Raw(self._payload(cursor)))
         if hub.backplane.is_alone:
             return
+        is_first = listeners(topic) == 1
+        if is_first:
+            self._far.forget(topic)
         for far in self._far.on(topic, _now()):
             channel.push(MOVED, msgspec.Raw(far.payload(_now())))
-        if topic not in self._asked or listeners(topic) == 1:  # nobody has listened before
+        if is_first or topic not in self._asked:
             self._asked.add(topic)
             asyncio.get_running_loop().call_later(ASKED_S, self._asked.discard, topic)
             control(ASK, {"topic": topic, "node": hub.node})

@@ -82,6 +82,11 @@ class FarCursors:
                 del self._topics[topic]
         return cursor
 
+    def forget(self, topic: str) -> None:
+        """Nobody listens any more: what happens to these is not heard."""
+        for connection in list(self._topics.get(topic, ())):
+            self.end((topic, connection))
+
     def expire(self, now: float) -> None:
         """Forgets what is over. Costs what it takes away."""
         while self._by_age:

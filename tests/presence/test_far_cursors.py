@@ -35,7 +35,7 @@ def test_its_end_says_whose_it_was() -> None:
     assert read(cursor.end, 0.0) is None
 
 
-@pytest.mark.parametrize("way", ["end", "told", "expire"])
+@pytest.mark.parametrize("way", ["end", "told", "forget", "expire"])
 def test_nothing_is_left_of_one_that_is_gone(way: str) -> None:
     far = FarCursors()
     far.hear(KEY, PLACE, 0.0)
@@ -46,6 +46,8 @@ def test_nothing_is_left_of_one_that_is_gone(way: str) -> None:
         assert far.end(KEY) is None
     elif way == "told":
         far.hear(KEY, gone(FACE), 1.0)
+    elif way == "forget":
+        far.forget(KEY[0])
     else:
         far.expire(60.0)
 
