@@ -311,7 +311,7 @@ def fetch_run(conversation_id: uuid.UUID, user_id: int, run_id: uuid.UUID) -> Ru
     if run is None:
         raise PushError("not_found", NO_SUCH_RUN)
     if run.status in ACTIVE:
-        return shapes.live_shape(run, shapes.transcript_of(run, events))
+        return shapes.readable({run: shapes.transcript_of(run, events)})[0]
     shape: RunShape = {**shapes.run_shape(run), "text": run.message.body}
     if run.message.deleted_at is not None:
         shape["parts"] = []  # what its tools brought is as deleted as what it said

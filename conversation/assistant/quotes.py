@@ -6,7 +6,8 @@ the results of tools and from the texts in which they stand; what a model has sa
 
 import re
 import uuid
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -51,24 +52,59 @@ def forget(message: Message, conversation: Conversation, by: Person) -> None:
 
 def without_deleted(run: Run, said: Transcript) -> Transcript:
     """What a run has said, without what was deleted since its tools have shown it. Its conversation is held."""
-    gone = Quote.objects.filter(run=run, message__deleted_at__isnull=False)
-    seqs = list(gone.values_list("message__seq", flat=True))
-    return _without(said, run.conversation_id, seqs) if seqs else said
+    gone = _gone([run])[run.id]
+    return _without(said, run.conversation_id, gone) if gone else said
+
+
+def shown_parts(
+    said: Mapping[Run, Sequence[Mapping[str, Any]]],
+) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    """The tool calls of runs that are not at their end, by run, without what was deleted meanwhile; one query.
+
+    Their texts are left as they are until then: what is said next is numbered after them.
+    """
+    gone = _gone([run for run, parts in said.items() if parts])
+    return {run.id: _shown(run, parts, gone[run.id]) for run, parts in said.items()}
+
+
+def _shown(
+    run: Run, parts: Sequence[Mapping[str, Any]], gone: Collection[int]
+) -> list[dict[str, Any]]:
+    if not gone:
+        return [dict(part) for part in parts]
+    line = _line(run.conversation_id, gone)
+    return [{**part, "result": _cleared(part["result"], line)} for part in parts]
+
+
+def _gone(runs: Collection[Run]) -> Mapping[uuid.UUID, list[int]]:
+    """The seqs of what was deleted, by run."""
+    found: dict[uuid.UUID, list[int]] = defaultdict(list)
+    if runs:
+        gone = Quote.objects.filter(run__in=runs, message__deleted_at__isnull=False)
+        for run_id, seq in gone.values_list("run_id", "message__seq"):
+            found[run_id].append(seq)
+    return found
+
+
+def _line(conversation_id: uuid.UUID, seqs: Collection[int]) -> re.Pattern[str]:
+    """A link to one of these messages, and the line of its text after it."""
+    address = re.escape(reverse("conversation", args=[conversation_id]))
+    return re.compile(rf"(\]\({address}#message-(?:{'|'.join(map(str, seqs))})\)): [^\n]*")
+
+
+def _cleared(text: str | None, line: re.Pattern[str]) -> str | None:
+    return None if text is None else line.sub(rf"\1: {DELETED}", text)
 
 
 def _without(said: Transcript, conversation_id: uuid.UUID, seqs: Collection[int]) -> Transcript:
-    address = re.escape(reverse("conversation", args=[conversation_id]))
-    line = re.compile(rf"(\]\({address}#message-(?:{'|'.join(map(str, seqs))})\)): [^\n]*")
-
-    def cleared(text: str) -> str:
-        return line.sub(rf"\1: {DELETED}", text)
+    line = _line(conversation_id, seqs)
 
     def placed(part: Mapping[str, Any]) -> dict[str, Any]:
-        result, before = part["result"], said.text.encode("utf-16-le")[: 2 * part["offset"]]
+        before = said.text.encode("utf-16-le")[: 2 * part["offset"]].decode("utf-16-le", "replace")
         return {
             **part,
-            "result": None if result is None else cleared(result),
-            "offset": units(cleared(before.decode("utf-16-le", "replace"))),
+            "result": _cleared(part["result"], line),
+            "offset": units(_cleared(before, line) or ""),
         }
 
-    return Transcript(cleared(said.text), map(placed, said.parts), said.seq)
+    return Transcript(_cleared(said.text, line) or "", map(placed, said.parts), said.seq)

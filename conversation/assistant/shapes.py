@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from conversation.assistant.models import ACTIVE, Run, RunEvent
+from conversation.assistant.quotes import shown_parts
 from conversation.assistant.transcript import Transcript
 from conversation.message_shape import RunShape, moment, time_shape, user_shape
 
@@ -51,7 +52,12 @@ def run_shape(run: Run) -> RunShape:
 
 def runs_of(message_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, RunShape]:
     """The runs behind these messages."""
-    return {run.message_id: run_shape(run) for run in runs().filter(message__in=message_ids)}
+    found = list(runs().filter(message__in=message_ids))
+    parts = shown_parts({run: run.parts for run in found if run.status in ACTIVE})
+    return {
+        run.message_id: {**run_shape(run), "parts": cast("Any", parts.get(run.id, run.parts))}
+        for run in found
+    }
 
 
 def live_shape(run: Run, said: Transcript) -> RunShape:
@@ -92,4 +98,12 @@ def active_shapes(conversation_id: uuid.UUID) -> list[RunShape]:
     """The queued and running runs of a conversation with their texts, the oldest first."""
     events = stored_events(RunEvent.objects.filter(run__conversation=conversation_id))
     active = runs().filter(conversation=conversation_id, status__in=ACTIVE).order_by("id")
-    return [live_shape(run, transcript_of(run, events.get(run.id, ()))) for run in active]
+    return readable({run: transcript_of(run, events.get(run.id, ())) for run in active})
+
+
+def readable(said: Mapping[Run, Transcript]) -> list[RunShape]:
+    """Active runs with everything that they have said, as whoever reads it now may see it."""
+    parts = shown_parts({run: its.parts for run, its in said.items()})
+    return [
+        {**live_shape(run, its), "parts": cast("Any", parts[run.id])} for run, its in said.items()
+    ]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
+    from conversation.message_shape import RunShape
     from conversation.models import Conversation
     from tests.support.talk import Talk
 
@@ -50,7 +51,7 @@ class Finder:
         )
         self.found = search_messages(asked, SearchWords("deploy key"))
 
-    def end(self) -> None:
+    def begin(self) -> None:
         """It says what it found, with a tool call before that and one after it."""
         text = f"Look 🔍:\n\n{self.found}"
         parts: list[dict[str, Any]] = [
@@ -58,10 +59,20 @@ class Finder:
              "arguments": {}, "status": "done", "result": self.found, "approval": None}
             for at in (0, len(text.encode("utf-16-le")) // 2)
         ]  # fmt: skip
-        Run.objects.filter(pk=self.run_id).update(text=text, parts=parts)
+        Run.objects.filter(pk=self.run_id).update(
+            text=text, parts=parts, offset=parts[-1]["offset"]
+        )
+
+    def end(self) -> None:
+        """It has said that, and ends."""
+        self.begin()
         with transaction.atomic():
             run = shapes.runs().get(pk=self.run_id)
             runs.finish(lock(self.room.id), run, Outcome("finished"))
+
+    def fetched(self) -> RunShape:
+        """The run with its text."""
+        return fetch_run(self.room.id, self.user.pk, uuid.UUID(self.run_id))
 
     def shown(self) -> list[Any]:
         """Everything that members see of the conversation, but for what they said themselves."""
@@ -77,7 +88,7 @@ class Finder:
         return [
             queries.newest(here, last),
             [fact.payload for fact in replayed(here, 0, last)],
-            fetch_run(here, me, uuid.UUID(self.run_id)),
+            self.fetched(),
             search(here, me, page),
             exported._messages(0),
         ]
@@ -107,7 +118,7 @@ def test_a_deleted_message_is_gone_from_the_answers_that_quote_it(finder: Finder
     delete(finder)
 
     assert "swordfish" not in json.dumps(finder.shown())
-    run = fetch_run(finder.room.id, finder.user.pk, uuid.UUID(finder.run_id))
+    run = finder.fetched()
     assert "that may stay" in run["text"]
     assert [part["offset"] for part in run["parts"]] == [0, run["offset"]]
     assert run["offset"] == len(run["text"].encode("utf-16-le")) // 2
@@ -121,6 +132,25 @@ def test_what_is_deleted_while_the_answer_is_written_is_not_in_the_end(finder: F
 
     assert "swordfish" not in json.dumps(finder.shown())
     assert "that may stay" in json.dumps(finder.shown())
+
+
+def test_what_is_deleted_while_the_answer_is_written_is_not_in_what_a_joiner_gets(
+    finder: Finder,
+) -> None:
+    finder.begin()
+    delete(finder)
+
+    (run,) = shapes.active_shapes(finder.room.id)
+    (event,) = [each for each in run["parts"] if each["offset"] == 0]
+    (message,) = [
+        each["run"]
+        for each in queries.newest(finder.room.id, queries.last_seq(finder.room.id))
+        if each["run"] is not None
+    ]
+    for read in (run, finder.fetched(), message):
+        assert "swordfish" not in json.dumps(read["parts"])
+    assert "that may stay" in (event["result"] or "")
+    assert run["offset"] == len(run["text"].encode("utf-16-le")) // 2
 
 
 def test_an_answer_that_goes_on_quotes_what_it_began_with(
