@@ -148,6 +148,21 @@ async def test_a_reader_who_leaves_the_end_is_not_drawn_back_by_what_is_drawn_an
     assert where == -900
 
 
+async def test_the_wheel_moves_the_list_under_the_pointer(long_site: Site, visit: Visit) -> None:
+    ada = await enter(visit, long_site)
+    await ada.page.evaluate("document.querySelector('[data-scroller]').scrollTop = -800")
+    await ada.page.mouse.move(600, 400)
+    for _ in range(10):
+        await ada.page.mouse.wheel(0, -60)
+        await ada.page.evaluate("new Promise(requestAnimationFrame)")
+
+    async def has_arrived() -> bool:
+        place = "document.querySelector('[data-scroller]').scrollTop"
+        return bool(await ada.page.evaluate(place) <= -1_350)
+
+    await eventually(has_arrived, "list where the wheel has turned it", timeout_s=5)
+
+
 async def test_writing_and_what_others_do_touch_no_other_row(long_site: Site, visit: Visit) -> None:
     ada = await enter(visit, long_site)
     await ada.page.evaluate(LOAD, 800)

@@ -118,7 +118,7 @@ export class TimelineKeys {
     }
     const keys = this.#keys;
     const next = keys[keys.indexOf(row.dataset.key ?? "") + step];
-    if (next === undefined && step > 0) this.#page.write();
+    if (next === undefined && step > 0 && !this.#timeline.hasMoreAfter) this.#page.write();
     if (next !== undefined) void this.#go(next, "nearest");
     return true;
   }

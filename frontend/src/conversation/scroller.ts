@@ -96,8 +96,10 @@ export class Scroller {
     if (this.#isOnItsWay) return;
     // Moved by the reader, and the event is still on its way: there they want to be.
     const hasMoved = Math.abs(this.#element.scrollTop + this.#scrolled) >= 1;
-    if (this.#wasAtEnd && this.isPresent) {
-      if (!hasMoved && this.#scrolled !== 0) this.#element.scrollTop = 0;
+    if (hasMoved) {
+      // Nothing to hold them by.
+    } else if (this.#wasAtEnd && this.isPresent) {
+      if (this.#scrolled !== 0) this.#element.scrollTop = 0;
     } else if (this.#anchor?.row.isConnected) {
       const moved = edgeOf(this.#anchor.row) - this.#anchor.edge;
       if (Math.abs(moved) >= 1) this.#element.scrollTop += moved;
