@@ -35,9 +35,13 @@ function showTime(element: HTMLTimeElement, now: Date): number {
   return nextChangeMs(date, now);
 }
 
-/** What has just happened reads differently in a minute: sooner than all else. */
+/** What has just happened reads differently in a minute: sooner than all else. A panel may have drawn several. */
 function timeChanged({ target }: Event): void {
-  const soon = showTime(target as HTMLTimeElement, new Date());
+  if (!(target instanceof HTMLTimeElement)) {
+    showTimes();
+    return;
+  }
+  const soon = showTime(target, new Date());
   window.clearTimeout(nextLook);
   nextLook = window.setTimeout(showTimes, Math.min(soon, 60_000));
 }
