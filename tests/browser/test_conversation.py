@@ -44,6 +44,7 @@ async def test_what_came_while_one_was_away_stands_under_a_divider(
 ) -> None:
     site = start_site()
     ada, grace = await meet(site)
+    await expect(grace.page.get_by_role("button", name="Seen by ada")).to_be_visible()
     await ada.page.goto(f"{site.url}/")
     row = ada.page.locator("[data-conversation]")
     await expect(row).not_to_have_attribute("data-unread", "")

@@ -168,16 +168,28 @@ async def test_writing_and_what_others_do_touch_no_other_row(long_site: Site, vi
     await ada.page.evaluate(LOAD, 800)
     await ada.page.evaluate(
         """async () => {
-          document.querySelector("[data-scroller]").scrollTop = -20_000;
+          const place = document.querySelector("[data-scroller]");
+          place.scrollTop = -20_000;
           for (let i = 0; i < 10; i += 1) await new Promise(requestAnimationFrame);
-          window.writes = [];
           const list = document.querySelector("conversation-timeline");
-          const name = ({target, type, attributeName}) =>
-            `${type} ${target.className ?? target.parentNode?.className} ${attributeName ?? ""}`;
-          new MutationObserver((records) => window.writes.push(...records.map(name)))
+          const {top, bottom} = place.getBoundingClientRect();
+          const isInView = (row) => {
+            const edges = row.getBoundingClientRect();
+            return edges.bottom > top && edges.top < bottom;
+          };
+          window.inView = [...list.querySelectorAll(".message")].filter(isInView);
+          window.writes = [];
+          const write = ({type, target, addedNodes}) => {
+            // At the far ends, where nobody sees them, rows may leave and come.
+            const added = [...addedNodes].filter((node) => node.nodeType === 1 && isInView(node));
+            if (type === "childList") window.writes.push(...added.map((row) => `+ ${row.className}`));
+            else window.writes.push(`${type} of ${target.className ?? target.parentNode?.className}`);
+          };
+          new MutationObserver((records) => records.forEach(write))
             .observe(list, {subtree: true, childList: true, attributes: true, characterData: true});
         }"""
     )
+    rows = await ada.page.evaluate("inView.length")
     await ada.field.press_sequentially("forty keys, one after another, like this")
     assert await ada.page.evaluate("window.writes") == []
     grace = await Account.log_in(GRACE, long_site)
@@ -191,3 +203,6 @@ async def test_writing_and_what_others_do_touch_no_other_row(long_site: Site, vi
     # Only the space that stands for the rows below may have grown.
     written = await ada.page.evaluate("window.writes")
     assert len(written) <= 4, written
+    assert not [what for what in written if what.startswith("+")]
+    assert rows > 5
+    assert await ada.page.evaluate("inView.filter((row) => row.isConnected).length") == rows
