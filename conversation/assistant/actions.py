@@ -44,8 +44,8 @@ class Started(NamedTuple):
     is_new: bool
 
 
-Start = Callable[[Conversation, Said | None], Run]
-"""(the locked conversation, what is said with it) -> the run."""
+Start = Callable[[Conversation, Said], Run]
+"""(the locked conversation, what is said with it if anything is) -> the run."""
 NO_SUCH_RUN = "There is no such run."
 VERDICTS: dict[str, Stopped] = {Run.Status.RUNNING: "stopped", Run.Status.QUEUED: "dequeued"}
 """What stopping does, by the status before; "already_finished" in any other."""
@@ -72,12 +72,12 @@ def start_run(conversation_id: uuid.UUID, user_id: int, command: StartRun) -> St
     if (command.message_id is None) == (command.body is None):
         raise PushError("invalid_payload", "Expected one of message_id and body.")
 
-    def start(conversation: Conversation, said: Said | None) -> Run:
+    def start(conversation: Conversation, said: Said) -> Run:
         request = _request(conversation, user_id, command, said)
         asked = Asked(request, user_id, command.client_id, command.queue)
         return _adopted(asked) or create_run(lock(conversation.id), asked)
 
-    return once(conversation_id, user_id, command.client_id, start, body=command.body)
+    return once(conversation_id, user_id, command.client_id, start, body=command.body or "")
 
 
 def once(
@@ -86,7 +86,7 @@ def once(
     client_id: str,
     start: Start,
     *,
-    body: str | None = None,
+    body: str = "",
 ) -> Started:
     """What `start` makes of the locked conversation; what it made before under this client_id.
 
@@ -94,10 +94,11 @@ def once(
     """
     queries.sender(conversation_id, user_id)
     mine = Run.objects.filter(conversation=conversation_id, started_by=user_id, client_id=client_id)
-    earlier, said = mine.first(), None
-    if earlier is None:
-        spend("assistant", user_id)
-        said = None if body is None else read_body(conversation_id, body)
+    earlier = mine.first()
+    if earlier is not None:
+        return _started(earlier, is_new=False)
+    spend("assistant", user_id)
+    said = read_body(conversation_id, body)
     with transaction.atomic():
         conversation = lock(conversation_id)
         queries.sender(conversation_id, user_id)
@@ -121,9 +122,7 @@ def _started(run: Run, *, is_new: bool) -> Started:
     return Started(shapes.run_shape(shapes.runs().get(pk=run.pk)), shape_of(message), is_new)
 
 
-def _request(
-    conversation: Conversation, user_id: int, command: StartRun, said: Said | None
-) -> Message:
+def _request(conversation: Conversation, user_id: int, command: StartRun, said: Said) -> Message:
     if command.body is not None:
         message = SendMessage(body=command.body, client_id=command.client_id)
         with asking():

@@ -29,7 +29,7 @@ def regenerate(conversation_id: uuid.UUID, user_id: int, command: Regenerate) ->
     question was deleted, "run_active".
     """
 
-    def start(conversation: Conversation, _: Said | None) -> Run:
+    def start(conversation: Conversation, _: Said) -> Run:
         answer = queries.find(conversation_id, command.message_id)
         request = (
             None if answer.parent_id is None else queries.find(conversation_id, answer.parent_id)
@@ -50,7 +50,7 @@ def continue_run(conversation_id: uuid.UUID, user_id: int, command: ContinueRun)
     its question was deleted, "run_active".
     """
 
-    def start(conversation: Conversation, _: Said | None) -> Run:
+    def start(conversation: Conversation, _: Said) -> Run:
         run = find_run(conversation_id, command.run_id)
         answer, request = run.message, run.request
         if run.status in (*ACTIVE, Run.Status.FINISHED) or answer.deleted_at or request is None:
@@ -69,8 +69,7 @@ def branch_message(conversation_id: uuid.UUID, user_id: int, command: BranchMess
     under which something else was sent, "run_active".
     """
 
-    def start(conversation: Conversation, said: Said | None) -> Run:
-        assert said is not None  # noqa: S101  it has a body
+    def start(conversation: Conversation, said: Said) -> Run:
         message = queries.find(conversation_id, command.message_id)
         if message.author_id != user_id:
             raise PushError("forbidden", "Only its author may ask otherwise.")
