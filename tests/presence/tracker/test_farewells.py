@@ -75,10 +75,8 @@ def test_who_moved_while_nothing_was_heard_is_not_seen_to_leave() -> None:
     cluster.diffs["c"].clear()
     a, b, c = (cluster.trackers[name] for name in "abc")
 
-    request = TransferRequest(c.replica, a.replica, {a.replica: c.clock()[a.replica]})
     c.on_message(cluster.now, Heartbeat(a.replica, 1_000, a.clock()))
-    for answer in a.on_message(cluster.now, request).messages:
-        cluster._take("c", c.on_message(cluster.now, answer))  # of the leave it hears first
+    ask_for_a(cluster)  # of the leave it hears first
     assert cluster.seen("c") == {"ada"}
     assert cluster.diffs["c"] == []
 
@@ -102,14 +100,41 @@ def say(cluster: Cluster, name: str) -> None:
     cluster.tick(name)
 
 
-def test_what_a_goodbye_tells_may_be_half_of_a_move_too() -> None:
-    cluster = Cluster("a", "b", "c")
-    cluster.track("a", "ada")
-    cluster.periods_pass(2)
+def move(cluster: Cluster) -> None:
+    """Ada comes to b; a hears of it and lets her go. What b has told the others is still on its way."""
     cluster.track("b", "ada", "later")
     say(cluster, "b")
     cluster.deliver(words_of(cluster, "b", "a"))
     cluster.untrack("a", "ada")
+
+
+def ask_for_a(cluster: Cluster) -> None:
+    """What c asks a for, and gets at once."""
+    a, c = cluster.trackers["a"], cluster.trackers["c"]
+    request = TransferRequest(c.replica, a.replica, {a.replica: c.clock()[a.replica]})
+    for answer in a.on_message(cluster.now, request).messages:
+        cluster._take("c", c.on_message(cluster.now, answer))
+
+
+def half_heard(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Ada has left a; c hears that, and that b knows more, but never what."""
+    cluster = Cluster("a", "b", "c")
+    cluster.track("a", "ada")
+    cluster.periods_pass(2)
+    cluster.cut = {("b", "c"), ("c", "b")}
+    cluster.track("b", "grace")
+    cluster.untrack("a", "ada")
+    deaf = cluster.trackers["b"].replica
+    monkeypatch.setattr(cluster.trackers["c"], "_source", lambda peer, sources: deaf)
+    cluster.periods_pass(1.5)
+    return cluster
+
+
+def test_what_a_goodbye_tells_may_be_half_of_a_move_too() -> None:
+    cluster = Cluster("a", "b", "c")
+    cluster.track("a", "ada")
+    cluster.periods_pass(2)
+    move(cluster)
     cluster.stop("a", linger_s=3.0)
 
     cluster.deliver(words_of(cluster, "a", "c"))
@@ -124,10 +149,7 @@ def test_nobody_leaves_for_a_process_that_was_not_heard_yet() -> None:
     cluster.track("a", "ada")
     cluster.periods_pass(2)
     cluster.start("b")
-    cluster.track("b", "ada", "later")
-    say(cluster, "b")
-    cluster.deliver(words_of(cluster, "b", "a"))
-    cluster.untrack("a", "ada")
+    move(cluster)
     say(cluster, "a")
 
     cluster.deliver(words_of(cluster, "a", "c"))
@@ -143,15 +165,9 @@ def test_what_an_answer_told_of_others_is_not_forgotten_for_an_older_heartbeat()
     cluster.periods_pass(2)
     say(cluster, "a")
     late = words_of(cluster, "a", "c")
-    cluster.track("b", "ada", "later")
-    say(cluster, "b")
-    cluster.deliver(words_of(cluster, "b", "a"))
-    cluster.untrack("a", "ada")
+    move(cluster)
     cluster.trackers["a"]._state.flush()
-    a, c = cluster.trackers["a"], cluster.trackers["c"]
-    request = TransferRequest(c.replica, a.replica, {a.replica: c.clock()[a.replica]})
-    for answer in a.on_message(cluster.now, request).messages:
-        cluster._take("c", c.on_message(cluster.now, answer))
+    ask_for_a(cluster)
 
     cluster.deliver(late)
     assert cluster.seen("c") == {"ada"}
@@ -163,15 +179,8 @@ def test_what_an_answer_told_of_others_is_not_forgotten_for_an_older_heartbeat()
 def test_who_comes_here_takes_the_place_of_what_waits_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cluster = Cluster("a", "b", "c")
-    cluster.track("a", "ada")
-    cluster.periods_pass(2)
-    cluster.cut = {("b", "c"), ("c", "b")}
-    cluster.track("b", "grace")
-    cluster.untrack("a", "ada")
-    b, c = cluster.trackers["b"], cluster.trackers["c"]
-    monkeypatch.setattr(c, "_source", lambda peer, sources: b.replica)  # who does not hear it
-    cluster.periods_pass(1.5)
+    cluster = half_heard(monkeypatch)
+    c = cluster.trackers["c"]
     assert c._farewells
 
     cluster.track("c", "ada", "phone")
@@ -199,16 +208,7 @@ def test_who_left_is_gone_as_soon_as_nothing_is_missing_any_more() -> None:
 def test_a_leave_waits_no_longer_than_patience_when_the_rest_never_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cluster = Cluster("a", "b", "c")
-    cluster.track("a", "ada")
-    cluster.periods_pass(2)
-    cluster.cut = {("b", "c"), ("c", "b")}
-    cluster.track("b", "grace")
-    cluster.untrack("a", "ada")
-    b, c = cluster.trackers["b"], cluster.trackers["c"]
-    monkeypatch.setattr(c, "_source", lambda peer, sources: b.replica)  # who does not hear it
-
-    cluster.periods_pass(1.5)
+    cluster = half_heard(monkeypatch)
     assert cluster.seen("c") == {"ada"}
     cluster.run(PERIODS.patience_s)
 
