@@ -346,20 +346,6 @@ async def test_ids_that_are_missing_or_repeated_are_made_unique() -> None:
     assert given == ids
 
 
-@pytest.mark.parametrize("odd", ["a" * 201, "a/b", "\u00e9", "a b"])
-async def test_ids_that_cannot_be_kept_or_named_are_replaced(odd: str) -> None:
-    loop = ToolLoop(job(), Patience(), Deadline(600))
-
-    assert loop.call(Asked(id=odd, name="look")).id == "call00001"
-
-
-async def test_an_id_of_ours_is_never_one_that_the_model_has_used() -> None:
-    loop = ToolLoop(job(), Patience(), Deadline(600))
-    loop.call(Asked(id="call00002", name="look"))
-
-    assert loop.call(Asked(id="", name="look")).id == "call00003"
-
-
 async def test_what_runs_is_what_people_were_shown_and_can_be_stored() -> None:
     offer(lambda context, words: repr(words.query))
     twice = '{"query": "good", "query": "ev\\u0000il"}'
