@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tests.support.phoenix_client import PhoenixClient
 
     Enter = Callable[..., Awaitable[PhoenixClient]]
+    Attend = Callable[[User], Awaitable[PhoenixClient]]
+    Say = Callable[[User, str], MessageShape]
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def room(ada: User, grace: User) -> Conversation:
 
 
 @pytest.fixture
-def say(room: Conversation) -> Callable[[User, str], MessageShape]:
+def say(room: Conversation) -> Say:
     """`say(ada, "hello")`: the message, sent once."""
 
     def say(author: User, body: str) -> MessageShape:

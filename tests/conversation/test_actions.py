@@ -21,15 +21,11 @@ from conversation.schema import (
 from conversation.time_ordered import time_ordered_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
     from pytest_django import DjangoAssertNumQueries
 
-    from conversation.message_shape import MessageShape
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

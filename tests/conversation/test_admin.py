@@ -15,16 +15,12 @@ from conversation.schema import AddMember, EditMessage, NameMessage, React, Send
 from tests.support.convergence import apply, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
     from django.db.models import Model
     from django.test import Client
 
-    from conversation.message_shape import MessageShape
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from pytest_django.fixtures import Settings
 
     from conversation.message_shape import AttachmentShape, MessageShape
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "ear")]
 

@@ -14,19 +14,15 @@ from conversation import receipts
 from conversation.attention_schema import FetchReceipts
 from conversation.models import ReadMark
 from tests.conversation.attending import a_second_later, told
-from tests.support.phoenix_client import ErrorReply, PhoenixClient
+from tests.support.phoenix_client import ErrorReply
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from django.contrib.auth.models import User
 
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
     from tests.conversation.attending import Time
+    from tests.conversation.conftest import Attend, Say
 
-    Say = Callable[[User, str], MessageShape]
-    Attend = Callable[[User], Awaitable[PhoenixClient]]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

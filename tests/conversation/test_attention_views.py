@@ -13,16 +13,13 @@ from conversation.rates import Rates
 from conversation.schema import SendMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
     from django.test import Client
     from pytest_django.fixtures import Settings
 
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
+    from tests.conversation.conftest import Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
-    from conversation.message_shape import MessageShape
+    from tests.conversation.conftest import Say
 
-    Say = Callable[[User, str], MessageShape]
     Enter = Callable[..., Awaitable[PhoenixClient]]
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,15 +18,13 @@ from conversation.schema import FetchHistory
 from tests.support.convergence import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from django.contrib.auth.models import User
     from pytest_django.fixtures import Settings
 
-    from conversation.message_shape import MessageShape
+    from tests.conversation.conftest import Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("ear")]
 

@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
-    from conversation.message_shape import MessageShape
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,15 +23,13 @@ from conversation.schema import EditMessage, NameMessage, React, RemoveMember, S
 from conversation.time_ordered import time_ordered_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
     from django.test import Client
 
-    from conversation.message_shape import MessageShape, Person
+    from conversation.message_shape import Person
     from conversation.models import Conversation
+    from tests.conversation.conftest import Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

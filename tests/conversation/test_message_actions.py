@@ -42,9 +42,8 @@ if TYPE_CHECKING:
 
     from conversation.message_shape import MessageShape
     from conversation.models import Conversation
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

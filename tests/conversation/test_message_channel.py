@@ -12,15 +12,11 @@ from conversation.rates import Rates
 from tests.support.phoenix_client import ErrorReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
 
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
-    from tests.conversation.conftest import Enter
+    from tests.conversation.conftest import Enter, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

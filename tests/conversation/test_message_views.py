@@ -14,12 +14,9 @@ from conversation import rates
 from conversation.rates import Rates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
+    from tests.conversation.conftest import Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -17,15 +17,12 @@ from conversation.models import Conversation, Member, Message
 from conversation.schema import AddMember, CreateConversation, FetchHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
     from pytest_django import DjangoAssertNumQueries
 
-    from conversation.message_shape import MessageShape
     from conversation.schema import HistoryPage
+    from tests.conversation.conftest import Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(90)]
 

@@ -13,15 +13,11 @@ from conversation.models import Message
 from conversation.schema import MAX_EMOJI, MAX_PINS, NameMessage, React
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
 
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EMOJI = [chr(0x1F600 + n) for n in range(MAX_EMOJI + 1)]

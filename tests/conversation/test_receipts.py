@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 
     from pytest_django import DjangoAssertNumQueries
 
-    from conversation.message_shape import MessageShape
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
     Write = Callable[..., None]
     People = tuple[User, User, User]
 

@@ -26,14 +26,11 @@ from conversation.search import search, search_everywhere
 from conversation.search_terms import terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
     from pytest_django import DjangoAssertNumQueries
 
-    from conversation.message_shape import MessageShape
+    from tests.conversation.conftest import Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -17,15 +17,11 @@ from conversation.schema import (
 from tests.conversation.replies import named, reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
 
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

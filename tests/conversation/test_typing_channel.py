@@ -12,23 +12,28 @@ from tests.conversation.attending import told
 from tests.support.phoenix_client import ErrorReply, PhoenixClient
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from django.contrib.auth.models import User
     from pytest_django.fixtures import Settings
 
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
     from tests.conversation.attending import Time
-
-    Say = Callable[[User, str], MessageShape]
-    Attend = Callable[[User], Awaitable[PhoenixClient]]
+    from tests.conversation.conftest import Attend, Say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def names(payload: dict[str, Any]) -> list[str]:
     return [each["user"]["username"] for each in payload["typing"]]
+
+
+async def typing(room: Conversation, *joining: Awaitable[PhoenixClient]) -> list[PhoenixClient]:
+    """Those who join; the first of them types, and the last has been told."""
+    clients = [await client for client in joining]
+    await clients[0].call(room.topic, "start_typing")
+    await clients[-1].next("typing_changed")
+    return clients
 
 
 async def test_who_types_is_told_at_once_and_then_joined_once_a_second(
@@ -59,9 +64,7 @@ async def test_who_types_is_told_at_once_and_then_joined_once_a_second(
 async def test_stopping_is_told_and_stopping_again_is_nothing(
     attend: Attend, room: Conversation, time: Time, ada: User, grace: User
 ) -> None:
-    here, there = await attend(ada), await attend(grace)
-    await here.call(room.topic, "start_typing")
-    await there.next("typing_changed")
+    here, there = await typing(room, attend(ada), attend(grace))
 
     await here.call(room.topic, "stop_typing")
     time.move(1)
@@ -75,9 +78,7 @@ async def test_stopping_is_told_and_stopping_again_is_nothing(
 async def test_whoever_says_nothing_more_stops_after_ten_seconds(
     attend: Attend, room: Conversation, time: Time, ada: User, grace: User
 ) -> None:
-    here, there = await attend(ada), await attend(grace)
-    await here.call(room.topic, "start_typing")
-    await there.next("typing_changed")
+    _, there = await typing(room, attend(ada), attend(grace))
 
     time.move(9)
     assert await told(there, "typing_changed") == []
@@ -108,9 +109,7 @@ async def test_two_tabs_are_one_typist_until_the_last_of_them_goes(
 async def test_a_message_ends_the_typing_of_its_author_from_wherever_it_comes(
     attend: Attend, room: Conversation, time: Time, ada: User, grace: User, say: Say
 ) -> None:
-    here, there = await attend(ada), await attend(grace)
-    await here.call(room.topic, "start_typing")
-    await there.next("typing_changed")
+    _, there = await typing(room, attend(ada), attend(grace))
 
     await in_thread(say, ada, "by letter")
     time.move(1)
@@ -178,9 +177,7 @@ async def test_nobody_types_in_what_is_no_thread(
 async def test_people_of_another_process_are_told_here_and_do_not_erase_those_of_this_one(
     attend: Attend, room: Conversation, time: Time, ada: User, grace: User, linus: User
 ) -> None:
-    here, there = await attend(ada), await attend(grace)
-    await here.call(room.topic, "start_typing")
-    await there.next("typing_changed")
+    _, there = await typing(room, attend(ada), attend(grace))
     elsewhere = [str(room.id), linus.pk, "linus", None, 10.0, False]
 
     notices.on_control({"node": "another", "said": [elsewhere]})

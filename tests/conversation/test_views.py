@@ -14,15 +14,11 @@ from conversation.models import Conversation, Message
 from conversation.rest import WriteThrottle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
     from pytest_django import DjangoAssertNumQueries
 
-    from conversation.message_shape import MessageShape
-    from tests.conversation.conftest import Ear
+    from tests.conversation.conftest import Ear, Say
 
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

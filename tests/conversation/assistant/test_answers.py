@@ -32,11 +32,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from pytest_django.fixtures import Settings
 
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
+    from tests.conversation.conftest import Say
 
     Enter = Callable[[User], Awaitable[Watcher]]
-    Say = Callable[[User, str], MessageShape]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,14 +23,10 @@ from conversation.schema import NameMessage
 from presence.tracking import tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.contrib.auth.models import User
 
-    from conversation.message_shape import MessageShape
     from conversation.models import Conversation
-
-    Say = Callable[[User, str], MessageShape]
+    from tests.conversation.conftest import Say
 
 
 def context(room: Conversation, user: User, **fields: str) -> ToolContext:
