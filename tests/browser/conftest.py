@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from tests.support.browser import ARGUMENTS, DEMO, EXECUTABLE, Visitor
 from tests.support.dictated import Dictated, DictatedSite
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     from tests.conftest import StartSite
+
+# What a page shows in the end is the question; how soon it does depends on the machine.
+expect.set_options(timeout=15_000)
 
 
 class Visit(Protocol):

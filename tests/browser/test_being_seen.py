@@ -48,7 +48,7 @@ async def test_whoever_left_is_shown_with_their_time_also_to_those_who_come_late
     await choose(again, "When you were last here", "Keep no record")
     await again.page.close()
     await ada.page.reload()
-    await expect(at_home(ada, GRACE)).to_contain_text("Offline", timeout=10_000)
+    await expect(at_home(ada, GRACE)).to_contain_text("Offline")
 
 
 async def test_whoever_appears_offline_does_at_once_and_is_told_so(

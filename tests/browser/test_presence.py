@@ -38,7 +38,7 @@ def at_home(visitor: Visitor, person: Person) -> Locator:
 
 
 async def has_state(row: Locator, state: str) -> None:
-    await expect(row.locator(".avatar")).to_have_attribute("data-presence", state, timeout=10_000)
+    await expect(row.locator(".avatar")).to_have_attribute("data-presence", state)
     await expect(row).to_contain_text(state, ignore_case=True)
 
 
@@ -101,7 +101,7 @@ async def test_two_tabs_of_one_person_count_once(start_site: StartSite, visit: V
         await eventually(lambda: tabs_are(rest, grace_id, 1), "end of the second tab")
     await has_state(at_home(ada, GRACE), "active")
     await grace.page.close()
-    await expect(at_home(ada, GRACE)).to_contain_text("Last seen", timeout=10_000)
+    await expect(at_home(ada, GRACE)).to_contain_text("Last seen")
     await expect(ada.page.locator(".people-count")).to_have_text("1 online")
 
 
@@ -170,9 +170,9 @@ async def test_whoever_comes_and_goes_is_read_out(start_site: StartSite, visit: 
     spoken = ada.page.locator("#announcements")
     await expect(spoken).to_have_text("")
     await grace.log_in(GRACE)
-    await expect(spoken).to_have_text("grace is here.", timeout=15_000)
+    await expect(spoken).to_have_text("grace is here.")
     await grace.page.close()
-    await expect(spoken).to_have_text("grace has left.", timeout=15_000)
+    await expect(spoken).to_have_text("grace has left.")
 
 
 async def test_too_many_people_are_counted(start_site: StartSite, visit: Visit) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def is_signed_out(visitor: Visitor) -> None:
-    await expect(visitor.line).to_have_attribute("data-state", "ended", timeout=5_000)
+    await expect(visitor.line).to_have_attribute("data-state", "ended")
     await expect(visitor.line).to_contain_text("You are signed out here")
     await expect(visitor.line.get_by_role("link", name="Sign in again")).to_be_visible()
     await expect(visitor.field).to_be_disabled()

@@ -18,6 +18,8 @@ export function typingLine(people: readonly Person[]): string {
 
 /** What a typist needs from the page around it. */
 export interface TypistSurroundings {
+  /** Resolves once the server listens, at once if it does already. */
+  joined: () => Promise<void>;
   push: (event: "start_typing" | "stop_typing") => void;
   now: () => number;
   wait: (callback: () => void, ms: number) => number;
@@ -27,7 +29,10 @@ export interface TypistSurroundings {
 /** Tells that the reader writes, seldom enough, and that they have stopped, soon enough. */
 export class Typist {
   readonly #around: TypistSurroundings;
+  /** When it was last to be told that the reader writes; null when they do not. */
   #toldAt: number | null = null;
+  #isTold = false;
+  #isWaiting = false;
   #timer = 0;
 
   constructor(around: TypistSurroundings) {
@@ -43,7 +48,7 @@ export class Typist {
     const now = this.#around.now();
     if (this.#toldAt === null || now - this.#toldAt >= REPEAT_MS) {
       this.#toldAt = now;
-      this.#around.push("start_typing");
+      void this.#tell();
     }
     this.#around.forget(this.#timer);
     this.#timer = this.#around.wait(() => this.stop(), IDLE_MS);
@@ -52,8 +57,19 @@ export class Typist {
   /** The text was sent or left: the server knows of a message by itself. */
   stop(isSent = false): void {
     this.#around.forget(this.#timer);
-    if (this.#toldAt === null) return;
     this.#toldAt = null;
-    if (!isSent) this.#around.push("stop_typing");
+    if (this.#isTold && !isSent) this.#around.push("stop_typing");
+    this.#isTold = false;
+  }
+
+  /** Whoever writes while the page is not connected is seen as soon as it is, if they still do. */
+  async #tell(): Promise<void> {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    await this.#around.joined();
+    this.#isWaiting = false;
+    if (this.#toldAt === null) return;
+    this.#around.push("start_typing");
+    this.#isTold = true;
   }
 }

@@ -21,6 +21,7 @@ export function composerOn(
   const { id } = state.heading;
   const token = document.querySelector<HTMLInputElement>("[name=csrfmiddlewaretoken]")?.value ?? "";
   const typist = new Typist({
+    joined: () => room.whenJoined(),
     push: (event) => {
       const isInThread = event === "start_typing" && threadId !== null;
       room.tell(event, isInThread ? { thread_id: threadId } : {});
