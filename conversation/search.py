@@ -12,9 +12,10 @@ from conversation import queries
 from conversation.message_parts import shapes
 from conversation.message_shape import MessageShape
 from conversation.models import Message
+from conversation.plain_words import all_words, with_what_is_behind
 from conversation.schema import Heading, SearchEverywhere, SearchMessages, heading_shape
 from conversation.search_index import having
-from conversation.search_terms import Snippet, snippet, terms_of
+from conversation.search_terms import Snippet, Term, snippet, terms_of
 from conversation.shown import shown
 
 
@@ -60,8 +61,7 @@ def search(conversation_id: uuid.UUID, user_id: int, command: SearchMessages) ->
     page = found[: command.limit]
     return {
         "results": [
-            {"message": shape, "snippet": snippet(row.body, terms)}
-            for row, shape in zip(page, shapes(page), strict=True)
+            {"message": shape, "snippet": _found_in(shape["html"], terms)} for shape in shapes(page)
         ],
         "has_more": len(found) > command.limit,
     }
@@ -85,10 +85,20 @@ def search_everywhere(user_id: int, command: SearchEverywhere) -> SearchEverywhe
         "results": [
             {
                 "message": shape,
-                "snippet": snippet(row.body, terms),
+                "snippet": _found_in(shape["html"], terms),
                 "conversation": heading_shape(row.conversation),
             }
             for row, shape in zip(page, shapes(page), strict=True)
         ],
         "has_more": len(found) > command.limit,
     }
+
+
+def _found_in(html: str, terms: list[Term]) -> Snippet:
+    """What a reader sees around what was found. The source is what is searched: where only something behind the words
+    was found, such as the address of a link, that is shown with them."""
+    seen = snippet(all_words(html), terms)
+    if seen["highlights"]:
+        return seen
+    whole = snippet(with_what_is_behind(html), terms)
+    return whole if whole["highlights"] else seen

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from pytest_django import DjangoAssertNumQueries
 
+    from conversation.search_terms import Snippet
     from tests.conversation.conftest import Say
 
 
@@ -83,6 +84,41 @@ def test_messages_are_found_by_their_words(
         say(ada, body)
 
     assert bodies(room, ada, query) == [SAID[index] for index in found]
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "seen"),
+    [
+        ("see **the plan** and _tea_", "plan ", "see the [plan] and tea"),
+        ("- one\n- **tea**\n\n> said", "tea ", "one [tea] said"),
+        ("```python\ndef  boil_it():\n    pass\n```", "boil_it", "def [boil_it](): pass"),
+        ("run `make **tea**` now", "tea ", "run make **[tea]** now"),
+        ("**green** _tea_", '"green tea"', "[green tea]"),
+        ("a &amp; tea <b>&lt;", "tea ", "a & [tea] <b><"),
+        ("[the plan](https://example.org/tea) of tea", "tea ", "the plan of [tea]"),
+        ("[the plan](https://example.org/)", "example.org", "the plan (https://[example.org]/)"),
+        ("```python\nx = 1\n```", "python ", "[python]: x = 1"),
+        ("f**tea**g", "tea ", "fteag"),
+    ],
+    ids=range(10),
+)
+def test_what_was_found_is_shown_as_a_reader_sees_it(
+    room: Conversation, ada: User, say: Say, body: str, query: str, seen: str
+) -> None:
+    say(ada, body)
+
+    (found,) = search(room.id, ada.pk, SearchMessages(query=query))["results"]
+    (everywhere,) = search_everywhere(ada.pk, SearchEverywhere(query=query))["results"]
+
+    assert marked(found["snippet"]) == marked(everywhere["snippet"]) == seen
+
+
+def marked(snippet: Snippet) -> str:
+    """The text with what was found in brackets."""
+    text = snippet["text"]
+    for start, end in reversed(snippet["highlights"]):
+        text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
+    return text
 
 
 def test_what_was_edited_is_found_as_it_is_now(room: Conversation, ada: User, say: Say) -> None:

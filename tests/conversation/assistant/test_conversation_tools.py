@@ -103,7 +103,7 @@ def test_a_stranger_finds_nothing_and_sees_nobody(room: Conversation, linus: Use
 
 
 def test_what_people_wrote_cannot_become_markup(room: Conversation, ada: User, say: Say) -> None:
-    say(ada, "lunch [here](javascript:x) <b>now</b> `code` @grace")
+    say(ada, "lunch [here](javascript:x) <b>now</b> \\`code\\` @grace")
     (line,) = found(room, ada, "lunch")
 
     assert line.endswith("lunch \\[here\\](javascript:x) \\<b\\>now\\</b\\> \\`code\\` \\@grace")
