@@ -7,14 +7,14 @@ deleted, then the row, so that wherever a process dies the next purge goes on.
 
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Case, Sum, Value, When
 from django.utils import timezone
 
 from commsite.realtime.errors import PushError
@@ -22,6 +22,7 @@ from commsite.realtime.telemetry import count
 from conversation import one_person, queries
 from conversation.file_kind import kind_of
 from conversation.file_name import safe_name
+from conversation.message_parts import AS_LISTED
 from conversation.message_shape import AttachmentShape, attachment_shape
 from conversation.models import Attachment, Message
 
@@ -116,26 +117,27 @@ def _horizon(now: datetime) -> datetime:
 
 
 # --- Bound to a message --------------------------------------------------------------------------
-def bind(message: Message, ids: Collection[uuid.UUID], user_id: int) -> list[AttachmentShape]:
-    """Gives the user's own waiting uploads to their new message; inside its transaction.
+def bind(message: Message, ids: Sequence[uuid.UUID], user_id: int) -> list[AttachmentShape]:
+    """Gives the user's own waiting uploads to their new message, in this order; inside its transaction.
 
     Raises PushError("invalid_payload") for too many, and for any that is not theirs, not of this
     conversation, sent already or too old.
     """
-    wanted = set(ids)
+    wanted = list(dict.fromkeys(ids))
     if not wanted:
         return []
     most = settings.REALTIME["ATTACHMENTS_PER_MESSAGE"]
     if len(wanted) > most:
         raise PushError("invalid_payload", f"A message may have {most} files at most.")
+    places = [When(pk=pk, then=Value(place)) for place, pk in enumerate(wanted)]
     bound = (
         _unsent()
         .filter(pk__in=wanted, conversation_id=message.conversation_id, uploader_id=user_id)
-        .update(message=message)
+        .update(message=message, position=Case(*places))
     )
     if bound != len(wanted):
         raise PushError("invalid_payload", "attachment_ids names a file that cannot be sent.")
-    files = Attachment.objects.filter(message=message).order_by("created_at", "id")
+    files = Attachment.objects.filter(message=message).order_by(*AS_LISTED)
     return [attachment_shape(row) for row in files]
 
 

@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from django.contrib.auth.models import User
 
@@ -18,6 +19,9 @@ from conversation.message_shape import (
     message_shape,
 )
 from conversation.models import Attachment, Mention, Message, Reaction
+
+AS_LISTED: Final = ("position", "created_at", "id")
+"""The files of a message in the order in which its author listed them; old ones as they were uploaded."""
 
 
 def shapes(messages: Sequence[Message]) -> list[MessageShape]:
@@ -64,7 +68,7 @@ def _mentions(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[int]]:
 
 def _attachments(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[AttachmentShape]]:
     found: dict[uuid.UUID, list[AttachmentShape]] = defaultdict(list)
-    rows = Attachment.objects.filter(message_id__in=ids).order_by("created_at", "id")
+    rows = Attachment.objects.filter(message_id__in=ids).order_by(*AS_LISTED)
     for row in rows:
         if row.message_id is not None:
             found[row.message_id].append(attachment_shape(row))

@@ -309,6 +309,9 @@ class Attachment(models.Model):
     content_type = models.CharField(max_length=100)
     width = models.IntegerField(null=True)
     height = models.IntegerField(null=True)
+    # Where its author put it among the files of its message. The database knows what is meant where a process
+    # of the version before does not say it.
+    position = models.SmallIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from commsite.realtime.errors import PushError
-from conversation import actions, attachments
+from conversation import actions, attachments, queries
 from conversation.models import Attachment, Conversation, Member, Message
 from conversation.schema import NameMessage, SendMessage
 
@@ -166,12 +166,35 @@ def test_a_message_shows_its_files_to_everybody(
     files = [upload(room, ada, name=name) for name in ("b.txt", "a.txt")]
     assert [reads(room, user, files[0]) for user in (ada, grace)] == [True, False]
 
-    message = send(room, ada, *reversed(files))
+    message = send(room, ada, *files)
 
     assert message["attachments"] == files
     assert message["body"] == message["html"] == ""
     assert ear.on(room.id)[0].payload["message"]["attachments"] == files
     assert [reads(room, user, files[0]) for user in (ada, grace)] == [True, True]
+
+
+def test_files_stand_in_the_order_in_which_their_author_listed_them(
+    room: Conversation, ada: User, ear: Ear
+) -> None:
+    first, second, third = (upload(room, ada, name=name) for name in "abc")
+
+    message = send(room, ada, third, first, third, second)
+
+    listed = [third, first, second]
+    assert message["attachments"] == listed
+    assert ear.on(room.id)[0].payload["message"]["attachments"] == listed
+    assert queries.newest(room.id, 1)[0]["attachments"] == listed
+
+
+def test_files_of_messages_that_listed_none_stand_as_they_were_uploaded(
+    room: Conversation, ada: User
+) -> None:
+    files = [upload(room, ada, name=name) for name in "ba"]
+    send(room, ada, *reversed(files))
+    Attachment.objects.update(position=0)
+
+    assert queries.newest(room.id, 1)[0]["attachments"] == files
 
 
 def test_a_repeated_send_is_the_same_message_with_its_files(room: Conversation, ada: User) -> None:
