@@ -1,6 +1,9 @@
 """The Content-Security-Policy of every answer, with the address of this host's own socket in it."""
 
+from contextlib import suppress
+
 from csp.middleware import CSPMiddleware
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponseBase
 
 
@@ -16,10 +19,12 @@ class ContentSecurityMiddleware(CSPMiddleware):
         """Name the socket's address before the policy is written."""
         update = dict(getattr(response, "_csp_update", None) or {})
         scheme = "wss" if request.is_secure() else "ws"
-        update["connect-src"] = [
-            *update.get("connect-src", []),
-            f"{scheme}://{request.get_host()}",
-        ]
+        # A host that is none of ours has no socket; its refusal has a policy all the same.
+        with suppress(DisallowedHost):
+            update["connect-src"] = [
+                *update.get("connect-src", []),
+                f"{scheme}://{request.get_host()}",
+            ]
         # django-csp's own way to hand a change over.
         setattr(response, "_csp_update", update)  # noqa: B010
         return super().process_response(request, response)

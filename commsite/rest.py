@@ -5,8 +5,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views.defaults import server_error
+from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -14,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import APIView, exception_handler, set_rollback
 
-from commsite.realtime.errors import REASONS, PushError
+from commsite.realtime.errors import PushError
 from commsite.realtime.telemetry import count
 
 if TYPE_CHECKING:
@@ -67,14 +66,6 @@ class NoSuchAddress(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuses any method."""
         raise PushError("not_found", "There is nothing at this address; all of them end with /.")
-
-
-def crashed(request: HttpRequest) -> HttpResponse:
-    """The answer when a view has crashed: JSON below ``/api/``, else the page for it."""
-    if request.path.startswith("/api/"):
-        body = {"reason": "internal_error", "message": REASONS["internal_error"].message}
-        return JsonResponse(body, status=500)
-    return server_error(request)
 
 
 def answer_with_reason(error: Exception, context: Mapping[str, Any]) -> Response | None:

@@ -8,7 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from commsite.rest import NoSuchAddress
 
-handler500 = "commsite.rest.crashed"
+handler400 = "commsite.error_pages.refused"
+handler500 = "commsite.error_pages.crashed"
 
 
 @method_decorator(csp_update({"style-src": "'unsafe-inline'"}), name="dispatch")
