@@ -8,7 +8,7 @@ import re
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.urls import reverse
 
@@ -20,6 +20,13 @@ from conversation.message_shape import Person
 from conversation.models import Conversation, Message
 
 DELETED = "(deleted)"
+
+
+class Shown(NamedTuple):
+    """What a run that is not at its end has said, as people may see it now."""
+
+    text: str
+    parts: list[dict[str, Any]]
 
 
 def note(run_id: str, message_ids: Collection[uuid.UUID]) -> None:
@@ -59,15 +66,38 @@ def without_deleted(run: Run, said: Transcript) -> Transcript:
 def shown_parts(
     said: Mapping[Run, Sequence[Mapping[str, Any]]],
 ) -> dict[uuid.UUID, list[dict[str, Any]]]:
-    """The tool calls of runs that are not at their end, by run, without what was deleted meanwhile; one query.
-
-    Their texts are left as they are until then: what is said next is numbered after them.
-    """
+    """The tool calls of runs that are not at their end, by run, without what was deleted meanwhile; one query."""
     gone = _gone([run for run, parts in said.items() if parts])
-    return {run.id: _shown(run, parts, gone[run.id]) for run, parts in said.items()}
+    return {run.id: _shown_parts(run, parts, gone[run.id]) for run, parts in said.items()}
 
 
-def _shown(
+def shown(said: Mapping[Run, Transcript]) -> dict[uuid.UUID, Shown]:
+    """The same with their texts.
+
+    What stands there for a deleted line is as long as that: what is said next is numbered after it.
+    """
+    gone = _gone([run for run, its in said.items() if its.parts])
+    return {
+        run.id: Shown(
+            _covered(run, its.text, gone[run.id]), _shown_parts(run, its.parts, gone[run.id])
+        )
+        for run, its in said.items()
+    }
+
+
+def _covered(run: Run, text: str, gone: Collection[int]) -> str:
+    if not gone:
+        return text
+    return _line(run.conversation_id, gone).sub(
+        lambda line: f"{line[1]}: {_cover(units(line[0]) - units(line[1]) - 2)}", text
+    )
+
+
+def _cover(length: int) -> str:
+    return (DELETED if len(DELETED) <= length else "…"[:length]).ljust(length)
+
+
+def _shown_parts(
     run: Run, parts: Sequence[Mapping[str, Any]], gone: Collection[int]
 ) -> list[dict[str, Any]]:
     if not gone:

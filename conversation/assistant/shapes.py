@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from conversation.assistant.models import ACTIVE, Run, RunEvent
-from conversation.assistant.quotes import shown_parts
+from conversation.assistant.quotes import shown, shown_parts
 from conversation.assistant.transcript import Transcript
 from conversation.message_shape import RunShape, moment, time_shape, user_shape
 
@@ -103,7 +103,12 @@ def active_shapes(conversation_id: uuid.UUID) -> list[RunShape]:
 
 def readable(said: Mapping[Run, Transcript]) -> list[RunShape]:
     """Active runs with everything that they have said, as whoever reads it now may see it."""
-    parts = shown_parts({run: its.parts for run, its in said.items()})
+    seen = shown(said)
     return [
-        {**live_shape(run, its), "parts": cast("Any", parts[run.id])} for run, its in said.items()
+        {
+            **live_shape(run, its),
+            "text": seen[run.id].text,
+            "parts": cast("Any", seen[run.id].parts),
+        }
+        for run, its in said.items()
     ]

@@ -11,6 +11,7 @@ import type {
   ThreadRoot,
   Unread,
 } from "./message";
+import { withoutDeleted } from "./quotes";
 import { Receipts } from "./receipts";
 import type { JoinReply } from "./room";
 import { isActive, type LiveRun, type RunEvent, type RunSurroundings, Runs } from "./runs";
@@ -45,6 +46,8 @@ export class ConversationState {
   /** What the reader has not read; null while nobody has said. */
   unread: Unread | null = null;
   #pins: string[] = [];
+  /** The seqs of messages that were deleted while this page looked on. */
+  readonly #deleted = new Set<number>();
   readonly #names = new Map<number, string>();
 
   constructor(start: ConversationStart, around: RunSurroundings) {
@@ -89,7 +92,13 @@ export class ConversationState {
   /** How a message came about: the live run while there is one, else what the message says. */
   runOf(message: Message): LiveRun | Run | null {
     if (message.role !== "assistant") return null;
-    return this.runs.ofMessage(message.id) ?? message.run;
+    const live = this.runs.ofMessage(message.id);
+    return live === undefined ? message.run : this.seen(live);
+  }
+
+  /** A live run as it may be shown: without what was deleted since it was said. */
+  seen(run: LiveRun): LiveRun {
+    return withoutDeleted(run, this.#deleted);
   }
 
   /** Takes one event of the topic. */
@@ -141,7 +150,9 @@ export class ConversationState {
   changed(message: Message): void {
     this.timeline.applyChanged(message);
     if (message.run !== null && !isActive(message.run)) this.runs.forget(message.run.id);
-    if (message.deleted_at !== null) this.pinned(message.id, false);
+    if (message.deleted_at === null) return;
+    this.pinned(message.id, false);
+    this.#deleted.add(message.seq);
   }
 
   member(event: string, member: Member): void {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ConversationStart } from "../../src/conversation/message";
 import type { JoinReply } from "../../src/conversation/room";
+import type { LiveRun } from "../../src/conversation/runs";
 import { ConversationState } from "../../src/conversation/state";
 import { ada, answered, grace, said } from "./people";
 
@@ -151,4 +152,29 @@ test("marks that somebody shares no more are forgotten, but for one's own", () =
   state.apply("receipts_changed", { receipts: [], receipt_counts: null, retracted: marks });
   expect(state.receipts.own(grace.id)).toBe(0);
   expect(state.receipts.own(ada.id)).toBe(2);
+});
+
+test("what a running answer quotes of a deleted message is shown no more", () => {
+  const state = page();
+  const link = (seq: number) =>
+    `[x](/conversations/${"0".repeat(8)}-0000-7000-8000-${"0".repeat(12)}/#message-${seq})`;
+  const line = (seq: number, words: string) => `- ${link(seq)}: ${words}`;
+  const found = `Look:\n\n${line(1, "stays")}\n${line(2, "a secret")}\nAnd`;
+  const answer = answered(3, { status: "running", seq: 1 });
+  const part = {
+    ...{ type: "tool" as const, id: "1", name: "search_messages", title: "", offset: 0 },
+    ...{ arguments: {}, status: "done" as const, result: found, approval: null },
+  };
+  const run = { ...answer.run, text: found, parts: [part] } as LiveRun;
+  state.apply("message_sent", { message: answer });
+  state.runs.take(run);
+  expect(state.runOf(answer)).toBe(state.runs.get("run-3"));
+  const gone = { ...said(grace, 2, ""), revision: 2, deleted_at: "x" };
+  state.apply("message_deleted", { seq: 4, message: gone, by: grace });
+  const event = { run_id: "run-3", message_id: answer.id, type: "TEXT_MESSAGE_CONTENT" };
+  state.apply("run_event", { ...event, seq: 2, offset: found.length, delta: " more" });
+  const shown = state.runOf(answer) as LiveRun;
+  const cleared = `Look:\n\n${line(1, "stays")}\n${line(2, "(deleted)")}\nAnd`;
+  expect(shown.text).toBe(`${cleared} more`);
+  expect(shown.parts[0]?.result).toBe(cleared);
 });

@@ -148,9 +148,26 @@ def test_what_is_deleted_while_the_answer_is_written_is_not_in_what_a_joiner_get
         if each["run"] is not None
     ]
     for read in (run, finder.fetched(), message):
-        assert "swordfish" not in json.dumps(read["parts"])
+        assert "swordfish" not in json.dumps(read)
     assert "that may stay" in (event["result"] or "")
+    assert "that may stay" in run["text"]
     assert run["offset"] == len(run["text"].encode("utf-16-le")) // 2
+
+
+@pytest.mark.parametrize("words", ["deploy key 🔑🔑🔑", "deploy key", "swordfish", "x", ""])
+def test_what_covers_a_deleted_line_is_as_long_as_it(finder: Finder, words: str) -> None:
+    before, after = finder.found.split(SECRET)
+    text = f"Look 🔍:\n\n{before}{words}{after}\n"
+    Run.objects.filter(pk=finder.run_id).update(text=text)
+    part = {"type": "tool", "id": "1", "result": "", "offset": 0}
+    Run.objects.filter(pk=finder.run_id).update(parts=[part])
+
+    delete(finder)
+
+    shown = finder.fetched()["text"]
+    length = len(words.encode("utf-16-le")) // 2
+    said = "(deleted)" if length >= len("(deleted)") else "…" if length else ""
+    assert shown == f"Look 🔍:\n\n{before}{said.ljust(length)}{after}\n"
 
 
 def test_an_answer_that_goes_on_quotes_what_it_began_with(
