@@ -143,7 +143,7 @@ class ConversationPage {
     return new Reading(this.#start.unread?.read_seq ?? 0, {
       seenSeq: () => (document.hidden || this.#isOver ? null : this.#past.seenSeq),
       push: (event, seq) => {
-        this.#room.tell(event, { seq });
+        this.#room.tell(event, { seq }, () => this.#reading.again());
         this.#display.showUnread();
       },
       ...browserTimers,
@@ -254,8 +254,10 @@ class ConversationPage {
     this.#unsent.open();
     this.#lobby.tellAgain(this.#room.channel);
     this.#others.follow(this.#socket, this.#start.conversation.id);
+    this.#reading.moveTo(this.#state.unread?.read_seq ?? 0);
     this.#reading.again();
     this.#reading.arrived(reply.seq);
+    this.#panels.again(reply.reset);
     this.#moved();
   }
 
@@ -294,8 +296,9 @@ class ConversationPage {
 
   #runChanged(run: LiveRun, isText: boolean): void {
     if (isText) {
-      this.#list.streamed(run);
-      this.#panels.streamed(run);
+      const seen = this.#state.seen(run);
+      this.#list.streamed(seen);
+      this.#panels.streamed(seen);
       return;
     }
     if (!isActive(run)) this.#announcer.say("The assistant has answered.");

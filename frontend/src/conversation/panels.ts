@@ -43,6 +43,7 @@ export class Panels {
   #search: SearchPanel | null = null;
   #readTimer = 0;
   #readSeq = 0;
+  #asked = 0;
 
   constructor(element: HTMLElement, page: PanelsPage) {
     this.#page = page;
@@ -76,7 +77,8 @@ export class Panels {
     if (this.#thread === null) return;
     const { id, element } = this.#thread;
     const { timeline } = this.#page.state;
-    element.root = timeline.get(id) ?? null;
+    // A page that has started afresh may not have it any more.
+    element.root = timeline.get(id) ?? element.root;
     element.replies = timeline.thread(id);
     element.unsent = this.#page.unsentIn(id);
     element.view = this.#page.view();
@@ -85,6 +87,16 @@ export class Panels {
 
   streamed(run: LiveRun): void {
     this.#thread?.element.streamed(run);
+  }
+
+  /** The server listens again: what was not said, or could not be read, is said and read now. */
+  again(isReset: boolean): void {
+    this.#readSeq = 0;
+    if (this.#thread === null) return;
+    const { element } = this.#thread;
+    if (isReset) element.isLoading = true;
+    if (element.isLoading || element.problem !== "") void this.#readThread();
+    else this.#markRead();
   }
 
   /** Opens the thread of a message. */
@@ -112,6 +124,8 @@ export class Panels {
     const thread = this.#thread;
     if (thread === null) return;
     const { element, id } = thread;
+    this.#asked += 1;
+    const asked = this.#asked;
     const first = element.isLoading ? undefined : element.replies[0]?.seq;
     element.problem = "";
     try {
@@ -124,6 +138,8 @@ export class Panels {
       element.hasMore = page.has_more_before;
       element.isLoading = false;
     } catch (error) {
+      // It has been asked for again meanwhile.
+      if (asked !== this.#asked) return;
       element.problem = error instanceof Error ? error.message : "";
       element.isLoading = false;
     }
@@ -166,7 +182,11 @@ export class Panels {
         this.#thread === null ? 0 : (state.timeline.thread(this.#thread.id).at(-1)?.seq ?? 0);
       if (this.#thread === null || document.hidden || seq <= this.#readSeq) return;
       this.#readSeq = seq;
-      room.tell("mark_read", { seq, thread_id: this.#thread.id });
+      const again = (): void => {
+        this.#readSeq = 0;
+        this.#markRead();
+      };
+      room.tell("mark_read", { seq, thread_id: this.#thread.id }, again);
     }, READ_MS);
   }
 

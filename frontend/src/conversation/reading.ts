@@ -16,6 +16,8 @@ export interface ReadingSurroundings {
 export class Reading {
   readonly #around: ReadingSurroundings;
   #readSeq: number;
+  /** So far the server has said that it knows. */
+  #knownSeq: number;
   #deliveredSeq: number;
   #arrivedSeq = 0;
   #candidate: number | null = null;
@@ -25,6 +27,7 @@ export class Reading {
   constructor(readSeq: number, around: ReadingSurroundings) {
     this.#around = around;
     this.#readSeq = readSeq;
+    this.#knownSeq = readSeq;
     this.#deliveredSeq = readSeq;
   }
 
@@ -33,8 +36,9 @@ export class Reading {
     return this.#readSeq;
   }
 
-  /** Another device has read further. */
+  /** The server has this mark, from this device or another. */
   moveTo(seq: number): void {
+    this.#knownSeq = Math.max(this.#knownSeq, seq);
     this.#readSeq = Math.max(this.#readSeq, seq);
   }
 
@@ -63,9 +67,12 @@ export class Reading {
     }, DELIVERED_MS);
   }
 
-  /** The line is back: what could not be said is said again. */
+  /** The server listens again: what was said meanwhile, or was lost on its way, is said again. */
   again(): void {
     this.#drop();
+    if (this.#readSeq > this.#knownSeq) this.#around.push("mark_read", this.#readSeq);
+    this.#deliveredSeq = this.#knownSeq;
+    this.arrived(this.#arrivedSeq);
     this.look();
   }
 

@@ -150,9 +150,19 @@ export class Room {
     });
   }
 
-  /** Says something that needs no answer and is worthless later. */
-  tell(event: string, command: object): void {
-    if (this.isJoined) this.channel.push(event, command);
+  /**
+   * Says something that needs no answer; while nobody listens it is not said.
+   *
+   * Whoever is told to wait hears of it once they have waited: `again`.
+   */
+  tell(event: string, command: object, again?: () => void): void {
+    if (!this.isJoined) return;
+    const said = this.channel.push(event, command);
+    if (again === undefined) return;
+    said.receive("error", (reply) => {
+      const { retryAfterMs } = new Refusal(reply as Record<string, unknown>);
+      if (retryAfterMs !== null) window.setTimeout(again, retryAfterMs);
+    });
   }
 
   /** Sends one message; resolves with what became of it. */

@@ -26,6 +26,7 @@ export class Lobby {
   readonly #channel: Channel;
   readonly #rooms = new Set<Channel>();
   readonly #watch: ActivityWatch;
+  #waiting: (() => void)[] = [];
   #retry = 0;
   #problem = "";
   readonly #changed: () => void;
@@ -48,6 +49,12 @@ export class Lobby {
     return this.#channel.state === "joined";
   }
 
+  /** Resolves once the server listens, at once if it does already. */
+  whenJoined(): Promise<void> {
+    if (this.isJoined) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   /** Comes in, and comes in again after every outage. */
   join(): void {
     this.#channel
@@ -57,6 +64,7 @@ export class Lobby {
         // After a join the server takes the reader for active.
         if (this.#watch.activity !== "active") this.#tell(this.#watch.activity);
         this.#changed();
+        for (const go of this.#waiting.splice(0)) go();
       })
       .receive("error", (reply) => {
         this.#problem = (reply as Refusal).message ?? "The server did not say why.";
@@ -69,9 +77,11 @@ export class Lobby {
     this.#rooms.add(channel);
   }
 
-  /** After a join the server takes the reader for looking elsewhere. */
+  /** After a join the server takes the reader for looking elsewhere, and for active. */
   tellAgain(channel: Channel): void {
     if (!document.hidden) this.#push(channel, "set_viewing", { viewing: true });
+    const { activity } = this.#watch;
+    if (activity !== "active" && !this.isJoined) this.#push(channel, "set_activity", { activity });
   }
 
   /** Who has which of these conversations before their eyes, by topic. Rejects when nobody says. */

@@ -31,7 +31,7 @@ export function placesOf(
  * any of them by asking.
  */
 export class Whereabouts {
-  readonly #lobby: Pick<Lobby, "isJoined" | "viewers">;
+  readonly #lobby: Pick<Lobby, "viewers" | "whenJoined">;
   readonly #places: () => readonly Place[];
   readonly #found: (places: ReadonlyMap<number, Place>) => void;
   readonly #heard = new Map<string, Roster>();
@@ -40,7 +40,7 @@ export class Whereabouts {
   #isAsking = false;
 
   constructor(
-    lobby: Pick<Lobby, "isJoined" | "viewers">,
+    lobby: Pick<Lobby, "viewers" | "whenJoined">,
     places: () => readonly Place[],
     found: (places: ReadonlyMap<number, Place>) => void,
   ) {
@@ -55,18 +55,20 @@ export class Whereabouts {
     this.#heard.set(topic, new Roster(channel, () => this.#show()));
   }
 
-  /** Asks now, and again in a while. */
+  /** Asks now, or as soon as the server listens, and again in a while. */
   async ask(): Promise<void> {
     window.clearTimeout(this.#timer);
     if (document.hidden) return;
     this.#timer = window.setTimeout(() => void this.ask(), EVERY_MS);
-    const topics = this.#places()
-      .map(({ topic }) => topic)
-      .filter((topic) => !this.#heard.has(topic))
-      .slice(0, MOST_ASKED);
-    if (topics.length === 0 || !this.#lobby.isJoined || this.#isAsking) return;
+    if (this.#isAsking) return;
     this.#isAsking = true;
     try {
+      await this.#lobby.whenJoined();
+      const topics = this.#places()
+        .map(({ topic }) => topic)
+        .filter((topic) => !this.#heard.has(topic))
+        .slice(0, MOST_ASKED);
+      if (topics.length === 0) return;
       this.#told = await this.#lobby.viewers(topics);
       this.#show();
     } catch {

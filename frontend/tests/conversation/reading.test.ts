@@ -88,3 +88,35 @@ test("arrivals are told together, and not where they have been read already", ()
     ["mark_read", 6],
   ]);
 });
+
+test("what was said while nobody listened is said again once the server does", () => {
+  const { reading, told, see, pass } = desk();
+  see(4);
+  pass(READ_MS);
+  expect(told.splice(0)).toEqual([["mark_read", 4]]);
+  reading.moveTo(2);
+  reading.again();
+  expect(told).toEqual([["mark_read", 4]]);
+});
+
+test("what the server knows is not said again", () => {
+  const { reading, told, see, pass } = desk();
+  see(4);
+  pass(READ_MS);
+  reading.moveTo(4);
+  told.length = 0;
+  reading.again();
+  pass(READ_MS);
+  pass(DELIVERED_MS);
+  expect(told).toEqual([]);
+});
+
+test("what had arrived but was told to nobody is told again", () => {
+  const { reading, told, pass } = desk();
+  reading.arrived(5);
+  pass(DELIVERED_MS);
+  expect(told.splice(0)).toEqual([["mark_delivered", 5]]);
+  reading.again();
+  pass(DELIVERED_MS);
+  expect(told).toEqual([["mark_delivered", 5]]);
+});

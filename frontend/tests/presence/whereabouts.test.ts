@@ -8,8 +8,9 @@ const LUNCH = { topic: "conversation:2", title: "Lunch" };
 let asked: string[][];
 let found: ReadonlyMap<number, Place> | null;
 let answer: () => Promise<ReadonlyMap<string, readonly number[]>>;
+let joined: Promise<void>;
 const lobby = {
-  isJoined: true,
+  whenJoined: () => joined,
   viewers: (topics: readonly string[]) => {
     asked.push([...topics]);
     return answer();
@@ -20,7 +21,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   asked = [];
   found = null;
-  lobby.isJoined = true;
+  joined = Promise.resolve();
   answer = () => Promise.resolve(new Map([[LAUNCH.topic, [2]]]));
 });
 afterEach(() => vi.useRealTimers());
@@ -56,12 +57,16 @@ test("it is asked for once, then again in a while", async () => {
   expect(asked).toHaveLength(2);
 });
 
-test("without a line nobody is asked, and with one again they are", async () => {
-  lobby.isJoined = false;
-  await whereabouts().ask();
+test("without a line nobody is asked, and once it is back they are at once", async () => {
+  let join = (): void => {};
+  joined = new Promise((resolve) => {
+    join = resolve;
+  });
+  const asking = whereabouts().ask();
+  await vi.advanceTimersByTimeAsync(50_000);
   expect(asked).toEqual([]);
-  lobby.isJoined = true;
-  await vi.advanceTimersByTimeAsync(20_000);
+  join();
+  await asking;
   expect(asked).toHaveLength(1);
 });
 
