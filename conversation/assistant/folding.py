@@ -46,13 +46,14 @@ class RunFolding:
 
 
 def snapshot_event(run: Mapping[str, Any], said: Transcript) -> dict[str, Any]:
-    """MESSAGES_SNAPSHOT: the run with everything that was said up to `seq`."""
+    """MESSAGES_SNAPSHOT: the run with everything that was said up to `seq`, also in the words of AG-UI."""
     now = {"seq": said.seq, "offset": said.offset, "text": said.text, "parts": said.parts}
-    return snapshot_of({**run, **now})
+    whole = {**run, **now}
+    return {**snapshot_of(whole), "messages": [_answer(whole), *_results(whole)]}
 
 
 def snapshot_of(run: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for a run that was read with its text."""
+    """The run as a mirror takes it, from one that was read with its text."""
     return {
         "run_id": run["id"],
         "message_id": run["message_id"],
@@ -61,6 +62,37 @@ def snapshot_of(run: Mapping[str, Any]) -> dict[str, Any]:
         "type": "MESSAGES_SNAPSHOT",
         "run": run,
     }
+
+
+def _answer(run: Mapping[str, Any]) -> dict[str, Any]:
+    """An AssistantMessage of AG-UI."""
+    answer = {"id": run["message_id"], "role": "assistant", "content": run["text"]}
+    calls = [
+        {
+            "id": part["id"],
+            "type": "function",
+            "function": {
+                "name": part["name"],
+                "arguments": msgspec.json.encode(part["arguments"]).decode(),
+            },
+        }
+        for part in run["parts"]
+    ]
+    return {**answer, "toolCalls": calls} if calls else answer
+
+
+def _results(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Its ToolMessages."""
+    return [
+        {
+            "id": f"{run['message_id']}.{part['id']}",
+            "role": "tool",
+            "content": part["result"],
+            "toolCallId": part["id"],
+        }
+        for part in run["parts"]
+        if part["result"] is not None
+    ]
 
 
 def _told(run: Mapping[str, Any], seq: int) -> Told:

@@ -307,7 +307,7 @@ def _last_event(run: Run, outcome: Outcome, said: Transcript) -> dict[str, Any]:
             "type": "RUN_FINISHED",
             "threadId": str(run.conversation_id),
             "runId": str(run.id),
-            "outcome": "cancelled" if is_cancelled else "success",
+            "outcome": {"type": "cancelled" if is_cancelled else "success"},
             "by": cast("Any", outcome.by),
         }
     return {**event, "type": "RUN_ERROR", "code": outcome.code, "message": outcome.message}

@@ -151,6 +151,11 @@ export class Runs {
   }
 }
 
+/** Whether a RUN_FINISHED tells of a run that was stopped. */
+function isCancelled(event: RunEvent): boolean {
+  return (event.outcome as { type?: unknown } | undefined)?.type === "cancelled";
+}
+
 /** The run after one event that is known to be the next. */
 function stepped(run: LiveRun, event: RunEvent): LiveRun {
   switch (event.type) {
@@ -161,7 +166,7 @@ function stepped(run: LiveRun, event: RunEvent): LiveRun {
       return { ...run, text: run.text + String(event.delta ?? "").slice(known) };
     }
     case "RUN_FINISHED":
-      return { ...run, status: event.outcome === "cancelled" ? "cancelled" : "finished" };
+      return { ...run, status: isCancelled(event) ? "cancelled" : "finished" };
     case "RUN_ERROR":
       return {
         ...run,

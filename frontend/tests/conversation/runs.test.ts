@@ -137,14 +137,14 @@ test("only growth is told as text; the first words and everything else as a chan
   runs.take(run({ seq: 1 }));
   runs.apply(words(2, 0, "a"));
   runs.apply(words(3, 1, "b"));
-  runs.apply(event(4, "RUN_FINISHED", { outcome: "success" }));
+  runs.apply(event(4, "RUN_FINISHED", { outcome: { type: "success" } }));
   expect(changes.map(([, isText]) => isText)).toEqual([false, false, true, false]);
 });
 
 test("a run ends in exactly one way, and a late event does not wake it", () => {
   const ends: [string, Record<string, unknown>, string][] = [
-    ["RUN_FINISHED", { outcome: "success" }, "finished"],
-    ["RUN_FINISHED", { outcome: "cancelled" }, "cancelled"],
+    ["RUN_FINISHED", { outcome: { type: "success" } }, "finished"],
+    ["RUN_FINISHED", { outcome: { type: "cancelled" } }, "cancelled"],
     ["RUN_ERROR", { code: "timeout", message: "Too slow." }, "error"],
     ["RUN_ERROR", { code: "interrupted", message: "Gone." }, "interrupted"],
   ];

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from ag_ui.core import Event as AgUiEvent
+from pydantic import TypeAdapter
 
 from commsite.realtime.hub import hub
 from commsite.realtime.threads import in_thread
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     Enter = Callable[..., Awaitable[Watcher]]
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+AG_UI: TypeAdapter[Any] = TypeAdapter(AgUiEvent)
 
 
 async def ask(watcher: Watcher, body: str = "Why?", **more: Any) -> str:
@@ -117,6 +121,34 @@ async def test_stopping_answers_with_how_far_it_came_and_closes_the_request(
     assert message["run"]["usage"]["is_estimated"]
     again = await asker.call("cancel_run", run_id=run_id)
     assert again == {**verdict, "verdict": "already_finished"}
+
+
+@pytest.mark.parametrize("end", ["success", "cancelled", "error"])
+async def test_everything_that_is_told_of_a_run_is_an_event_of_ag_ui(
+    enter: Enter, scripted: ScriptedBackend, ada: User, grace: User, end: str
+) -> None:
+    asker, reader = await enter(ada), await enter(grace)
+    told: list[dict[str, Any]] = []
+    run_id = await ask(asker)
+    writing = await scripted.asked()
+    for event in (*tool_call("t1", "search", "{}"), tool_result("t1", "found")):
+        writing.do(event)
+    writing.say("Half")
+    while reader.viewer.texts.get(run_id) != "Half":
+        told.append(await reader.until("run_event"))
+    if end == "cancelled":
+        await asker.call("cancel_run", run_id=run_id)
+    elif end == "error":
+        writing.fail("unreachable", "Nobody there.")
+    else:
+        writing.end()
+    while told[-1]["type"] not in {"RUN_FINISHED", "RUN_ERROR"}:
+        told.append(await reader.until("run_event"))
+
+    events = [AG_UI.validate_python(event) for event in told]
+    assert {event.model_extra["run_id"] for event in events} == {run_id}
+    if end != "error":
+        assert events[-1].outcome.type == end
 
 
 async def test_only_who_started_a_run_and_owners_may_stop_it(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from ag_ui.core import Event as AgUiEvent
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from commsite.realtime.mirror import Mirror
 from conversation.assistant.folding import RunFolding, snapshot_of
 from conversation.assistant.transcript import Transcript, storable, units
 from tests.support.scripted_backend import tool_call, tool_result
 
+AG_UI: TypeAdapter[Any] = TypeAdapter(AgUiEvent)
 TEXTS = st.text(max_size=12)
 RUN = {"id": "r1", "message_id": "m1", "seq": 0, "offset": 0, "text": "", "parts": []}
 
@@ -89,6 +92,12 @@ def test_a_mirror_that_saw_the_beginning_and_one_that_was_primed_tell_the_same(
     for snapshot in shown:
         assert (snapshot["type"], snapshot["run"]["text"]) == ("MESSAGES_SNAPSHOT", said.text)
         assert (snapshot["seq"], snapshot["run"]["parts"]) == (said.seq, said.parts)
+        answer, *results = AG_UI.validate_python(snapshot).messages
+        assert answer.content == said.text
+        assert [call.id for call in answer.tool_calls or ()] == [part["id"] for part in said.parts]
+        assert [each.content for each in results] == [
+            part["result"] for part in said.parts if part["result"] is not None
+        ]
 
 
 def test_a_mirror_forgets_a_run_that_has_ended() -> None:
