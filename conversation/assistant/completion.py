@@ -40,15 +40,15 @@ class _Delta(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    index: int = 0
+    index: int | None = 0
     delta: _Delta | None = None
     message: _Delta | None = None
     finish_reason: str | None = None
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: float | None = None  # some count in 5.0
+    completion_tokens: float | None = None
 
 
 class _Chunk(msgspec.Struct):
@@ -109,10 +109,11 @@ class Completion:
         if chunk.error:
             raise _reported(chunk.error)
         if chunk.usage is not None:
-            self.usage = (chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
+            given, made = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
+            self.usage = (int(given or 0), int(made or 0))
         text = ""
         for choice in chunk.choices or ():
-            if choice.index == 0:
+            if not choice.index:
                 text += self._choose(choice)
         return self._whole(text) if is_odd or self._half else text
 

@@ -18,6 +18,8 @@ from conversation.assistant.patience import Deadline, Patience, configured_patie
 from conversation.assistant.question import Command
 
 CHARS_PER_TOKEN = 4
+BAD_ENDS = frozenset(("cut_off", "timed_out"))
+"""How a connection may end, other than well."""
 CONTINUE = (
     "Your answer above was cut off. Continue it exactly where it stops; repeat nothing of it."
 )
@@ -95,20 +97,11 @@ class _Answer:
         )
 
     async def _round(self, completion: Completion, *, may_call: bool) -> AsyncGenerator[Event]:
-        body = self._body(may_call=may_call)
         is_first_of_round = True
-        async with (
-            aclosing(ask(self._server, body, self._patience, self._deadline)) as blocks,
-            aclosing(on_the_beat(blocks, lambda: completion.chars > 0)) as paced,
-        ):
-            async for data in paced:
-                delta = completion.read(data)
-                if completion.chars > self._patience.answer_chars:
-                    raise BackendError("too_long", "The answer became too long and was ended.")
-                if not delta:
-                    continue
-                if is_first_of_round and self._chars:
-                    delta = f"\n\n{delta}"  # what it said before it called a tool stands for itself
+        async with aclosing(self._said(completion, self._body(may_call=may_call))) as deltas:
+            async for text in deltas:
+                # What it said before it called a tool stands for itself.
+                delta = f"\n\n{text}" if is_first_of_round and self._chars else text
                 is_first_of_round = False
                 self._chars += len(delta)
                 yield {
@@ -120,6 +113,30 @@ class _Answer:
             raise BackendError(
                 "cut_off", "The model's server ended the answer before it was complete."
             )
+
+    async def _said(self, completion: Completion, body: bytes) -> AsyncGenerator[str]:
+        """What one request adds to the text.
+
+        How the connection ends is no matter once the server has said that this was all.
+        """
+        try:
+            async with (
+                aclosing(ask(self._server, body, self._patience, self._deadline)) as blocks,
+                aclosing(on_the_beat(blocks, lambda: completion.chars > 0)) as paced,
+            ):
+                async for data in paced:
+                    delta = self._bounded(completion, data)
+                    if delta:
+                        yield delta
+        except BackendError as error:
+            if error.code not in BAD_ENDS or not completion.is_done:
+                raise
+
+    def _bounded(self, completion: Completion, data: list[bytes]) -> str:
+        delta = completion.read(data)
+        if completion.chars > self._patience.answer_chars:
+            raise BackendError("too_long", "The answer became too long and was ended.")
+        return delta
 
     async def _carry_out(self, completion: Completion) -> AsyncGenerator[Event]:
         calls = [(self._tools.call(asked), asked) for asked in completion.calls]

@@ -57,6 +57,17 @@ def test_chunks_without_text_add_none(chunk: dict[str, Any]) -> None:
     assert read(chunk)[0] == ""
 
 
+def test_numbers_as_lax_servers_write_them_cost_no_answer() -> None:
+    completion = Completion()
+    chunk = {
+        "choices": [{"index": None, "delta": {"content": "hi"}}],
+        "usage": {"prompt_tokens": 5.0, "completion_tokens": None},
+    }
+
+    assert completion.read([json.dumps(chunk).encode()]) == "hi"
+    assert completion.usage == (5, 0)
+
+
 def test_content_may_come_in_parts() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]
 

@@ -28,9 +28,11 @@ from tests.support.model_server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from pytest_django.fixtures import Settings
+
+    from tests.support.model_server import Script
 
 # ---- What goes wrong ------------------------------------------------------------------------------
 
@@ -53,6 +55,16 @@ async def test_a_drop_in_the_middle_keeps_the_text_and_is_not_tried_again() -> N
     assert error.code == "cut_off"
     assert text_of(seen) == "Half an ans"
     assert len(server.exchanges) == 1
+
+
+@pytest.mark.parametrize("ends", [drops_after, falls_silent_after], ids=["drops", "hangs"])
+async def test_an_answer_that_was_said_to_be_complete_is_however_the_connection_ends(
+    ends: Callable[..., Script],
+) -> None:
+    async with ModelServer(ends(content("Whole."), finish())) as server:
+        events = await events_of(backend(server, chunk_s=0.2), job())
+
+    assert text_of(events) == "Whole."
 
 
 async def test_a_stream_that_ends_without_saying_so_is_cut_off() -> None:
