@@ -51,7 +51,7 @@ LIMITS: Final[dict[str, int | float]] = {
     "ASSISTANT_RUNS_PER_USER": 1,  # that run at a time, in all conversations
     "ASSISTANT_QUEUED_PER_USER": 3,
     "ASSISTANT_APPROVAL_S": 120.0,  # nobody's answer is a no after that
-    "ASSISTANT_LEASE_S": 15.0,  # a process that did not renew it for so long is dead
+    "ASSISTANT_LEASE_S": 12.0,  # a process that did not renew it for so long is dead; 2 s more, and all are told
     "PRESENCE_IDLE_S": 300.0,  # a connection that pushes nothing for so long is idle
     "PRESENCE_AWAY_S": 1800.0,  # and then away
     "PRESENCE_SEEN_S": 30.0,  # how often it is written that people are still here

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-SWEEP_EVERY = 3
-"""Ticks (seconds) between looks for what dead processes have left, and for what waits."""
+SWEEP_EVERY = 2
+"""Ticks (seconds) between looks for what dead processes have left, and for what waits. With the lease it must stay
+below 15 s: that is how long a dead process's run may look as if it went on."""
 RETRY_S = 0.5
 LOST = Outcome("error", "internal_error", "The answer failed by our fault; it was logged.")
 

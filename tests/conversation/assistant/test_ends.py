@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
+from commsite.limits import LIMITS
 from conversation.assistant import actions, context, rendered, runs
 from conversation.assistant.backend import BackendError, configured_backend
+from conversation.assistant.engine import SWEEP_EVERY
 from conversation.assistant.models import Run
 from conversation.assistant.runs import Outcome
 from conversation.assistant.store import Batch, held, renew, store
@@ -123,6 +125,10 @@ def test_nothing_is_added_to_a_run_once_its_text_is_rendered_for_its_end(
     assert kept == [False, False]
     status = "cancelled" if end == "stop" else "interrupted"
     assert outcome(claim) == (status, WORDS, render(WORDS))
+
+
+def test_a_run_whose_process_is_dead_is_told_as_interrupted_within_fifteen_seconds() -> None:
+    assert LIMITS["ASSISTANT_LEASE_S"] + SWEEP_EVERY < 15
 
 
 def test_a_text_that_cannot_be_rendered_is_shown_as_it_is_and_keeps_nobody_waiting(
