@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from django.core.files import File
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from rest_framework.request import Request
 
+from commsite.realtime.errors import PushError
 from conversation.file_kind import PICTURES, TEXT
 from conversation.models import Attachment
 
@@ -33,7 +34,8 @@ def answer(attachment: Attachment, request: Request) -> HttpResponseBase:
     if request.headers.get("If-Range", etag) == etag:
         span = _span(request.headers.get("Range", ""), attachment.size)
     if span is not None and not span:
-        beyond = HttpResponse(status=416)
+        error = PushError("range_not_satisfiable")
+        beyond = JsonResponse(error.as_response(), status=error.http_status)
         beyond.headers["Content-Range"] = f"bytes */{attachment.size}"
         return beyond
     return _headed(_streamed(attachment, span), attachment, etag)

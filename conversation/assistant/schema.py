@@ -20,6 +20,7 @@ ClientId = Annotated[
         description="One id of one person is one run, however often it is sent.",
     ),
 ]
+BranchIndex = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 CallId = Annotated[str, Meta(min_length=1, max_length=200, pattern=_STORABLE)]
 
 
@@ -62,7 +63,7 @@ class SelectBranch(Payload):
     """
 
     message_id: uuid.UUID
-    index: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    index: BranchIndex | None = None
 
 
 class ContinueRun(Payload):
@@ -95,6 +96,12 @@ class BranchBody(Payload):
     body: Body
     client_id: ClientId
     queue: bool = False
+
+
+class SelectBody(Payload):
+    """Which one is shown, if not the one that the address names."""
+
+    index: BranchIndex | None = None
 
 
 class ApprovalBody(Payload):

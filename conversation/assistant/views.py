@@ -23,6 +23,7 @@ from conversation.assistant.schema import (
     RunRead,
     RunsRead,
     RunStarted,
+    SelectBody,
     SelectBranch,
     StartRun,
 )
@@ -143,13 +144,13 @@ class MessageSelect(ConversationView):
 
     @extend_schema(
         operation_id="messages_select",
-        request=None,
+        request=takes(SelectBody),
         responses={200: described(BranchSelected), **REFUSED_CHANGE},
     )
     def post(self, request: Request, conversation_id: uuid.UUID, message_id: uuid.UUID) -> Response:
-        """Show this one to everybody."""
+        """Show this one to everybody, or with `index` the one of that number among its alternatives."""
         spend("change", me(request))
-        command = SelectBranch(message_id=message_id)
+        command = parse(SelectBranch, {**_object(request), "message_id": str(message_id)})
         return Response(branches.select_branch(conversation_id, me(request), command))
 
 

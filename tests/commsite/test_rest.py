@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from commsite.clients.models import ClientSession
-from commsite.realtime.errors import PushError
+from commsite.realtime.errors import REASONS, PushError
 from commsite.rest import CursorPage, answer_with_reason
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def answer(error: Exception) -> Any:
         (exceptions.NotAuthenticated(), 401, "unauthorized"),
         (exceptions.ParseError(), 400, "invalid_payload"),
         (exceptions.MethodNotAllowed("PUT"), 405, "method_not_allowed"),
+        (exceptions.NotAcceptable(), 406, "not_acceptable"),
         (exceptions.UnsupportedMediaType("text/plain"), 415, "unsupported_media_type"),
         (exceptions.Throttled(wait=2), 429, "rate_limited"),
     ],
@@ -48,6 +49,7 @@ def test_every_error_has_a_reason_and_a_sentence(
 ) -> None:
     found = answer(error)
     assert (found.status_code, found.data["reason"]) == (status, reason)
+    assert REASONS[reason].http_status == status
     assert re.search(r"\w+.*", found.data["message"])
 
 

@@ -243,6 +243,7 @@ def test_a_range_beyond_the_end_is_refused(ada: User, address: str, asked: str) 
     answer = get(ada, post(ada, address).json()["url"], range=asked)
 
     assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{len(CONTENT)}")
+    assert answer.json()["reason"] == "range_not_satisfiable"
 
 
 def test_who_has_the_file_does_not_fetch_it_again(ada: User, address: str) -> None:

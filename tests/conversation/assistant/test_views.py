@@ -96,11 +96,15 @@ def test_an_answer_is_regenerated_selected_and_continued(api: APIClient, address
     again = api.post(f"{address}/messages/{first}/regenerate/", {"client_id": "r2"})
     end(again.data["run"]["id"], "finished", "Other.")
     selected = api.post(f"{address}/messages/{first}/select/")
+    by_number = api.post(f"{address}/messages/{first}/select/", {"index": 2})
+    beyond = api.post(f"{address}/messages/{first}/select/", {"index": 3})
     more = api.post(f"{address}/runs/{started['run']['id']}/continue/", {"client_id": "r3"})
 
     assert again.status_code == 201
     assert again.data["message"]["branch"] == {"index": 2, "count": 2, "selected": True}
     assert selected.data == {"branch_of": first, "message_id": first}
+    assert by_number.data == {"branch_of": first, "message_id": again.data["message"]["id"]}
+    assert (beyond.status_code, beyond.data["reason"]) == (400, "invalid_payload")
     assert more.data["run"]["continues"] == started["run"]["id"]
     assert more.data["message"]["body"] == "Half an "
     assert more.data["message"]["branch"] == {"index": 3, "count": 3, "selected": True}
