@@ -66,6 +66,13 @@ def fresh_rates() -> None:
     rates.rates.cache_clear()
 
 
+@pytest.fixture
+def a_clock_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is spent of a rate does not come back by itself."""
+    people = rates.Rates(lambda: 0.0)
+    monkeypatch.setattr(rates, "rates", lambda: people)
+
+
 class Ear:
     """Hears every announcement and every control message once it is committed."""
 

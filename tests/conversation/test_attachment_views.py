@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from conversation import uploads
 from conversation.models import Attachment
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +39,6 @@ def media(settings: Settings, tmp_path: Path) -> Path:
 @pytest.fixture
 def address(room: Conversation) -> str:
     return f"/api/v1/conversations/{room.id}/attachments/"
-
-
-def rest(user: User) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 def post(user: User, address: str, content: bytes = CONTENT, name: str = "a.bin") -> Any:

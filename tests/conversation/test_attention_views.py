@@ -6,11 +6,10 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from rest_framework.test import APIClient
 
-from conversation import actions, rates
-from conversation.rates import Rates
+from conversation import actions
 from conversation.schema import SendMessage
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,25 +22,13 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("fresh_throttles", "ear"),
+    pytest.mark.usefixtures("fresh_throttles", "a_clock_that_stands", "ear"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def a_clock_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    people = Rates(lambda: 0.0)
-    monkeypatch.setattr(rates, "rates", lambda: people)
 
 
 @pytest.fixture
 def address(room: Conversation) -> str:
     return f"/api/v1/conversations/{room.id}/"
-
-
-def rest(user: User) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 def test_a_mark_is_answered_as_it_is_then(address: str, ada: User, grace: User, say: Say) -> None:

@@ -14,13 +14,13 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.urls import reverse
 from django.utils import timezone
-from rest_framework.test import APIClient
 
 from commsite.realtime.threads import in_thread
 from conversation import actions, export, queries
 from conversation.models import Member, Message
 from conversation.schema import EditMessage, NameMessage, React, RemoveMember, SendMessage
 from conversation.time_ordered import time_ordered_id
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -49,9 +49,7 @@ def read(response: Any) -> bytes:
 
 
 def get(user: User, room: Conversation) -> Any:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client.get(f"/api/v1/conversations/{room.id}/export/")
+    return rest(user).get(f"/api/v1/conversations/{room.id}/export/")
 
 
 def exported(user: User, room: Conversation) -> dict[str, Any]:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commsite.realtime.threads import in_thread
-from conversation import rates
-from conversation.rates import Rates
 from tests.support.phoenix_client import ErrorReply
 
 if TYPE_CHECKING:
@@ -18,13 +16,10 @@ if TYPE_CHECKING:
     from tests.conversation.conftest import Enter, Say
 
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def a_clock_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    people = Rates(lambda: 0.0)
-    monkeypatch.setattr(rates, "rates", lambda: people)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("a_clock_that_stands"),
+]
 
 
 async def test_everybody_hears_what_is_done_with_a_message(

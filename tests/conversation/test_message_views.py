@@ -8,10 +8,9 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
-from rest_framework.test import APIClient
 
 from conversation import rates
-from conversation.rates import Rates
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from conversation.models import Conversation
@@ -22,18 +21,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("fresh_throttles", "a_clock_that_stands", "ear"),
 ]
-
-
-@pytest.fixture
-def a_clock_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    people = Rates(lambda: 0.0)
-    monkeypatch.setattr(rates, "rates", lambda: people)
-
-
-def rest(user: User) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 @pytest.fixture

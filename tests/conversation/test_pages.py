@@ -155,9 +155,8 @@ def test_a_zone_that_does_not_exist_changes_nothing(ada, room, zone):
     assert ada.get(f"/conversations/{room}/").status_code == 200
 
 
-def test_a_form_is_held_to_the_rate_of_all_other_doors(ada, people, room, monkeypatch):
-    on_a_clock_that_stands = rates.Rates(lambda: 0.0)
-    monkeypatch.setattr(rates, "rates", lambda: on_a_clock_that_stands)
+@pytest.mark.usefixtures("a_clock_that_stands")
+def test_a_form_is_held_to_the_rate_of_all_other_doors(ada, people, room):
     for _ in range(10):
         rates.spend("message", people["ada"].pk)  # as the socket does
 

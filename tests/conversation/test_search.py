@@ -9,7 +9,6 @@ import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rest_framework.test import APIClient
 
 from commsite.realtime.errors import PushError
 from conversation import actions, search_index
@@ -24,6 +23,7 @@ from conversation.schema import (
 )
 from conversation.search import search, search_everywhere
 from conversation.search_terms import terms_of
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -240,8 +240,7 @@ def test_no_query_fails(room: Conversation, ada: User, query: str) -> None:
 def test_search_over_rest(room: Conversation, ada: User, linus: User, say: Say) -> None:
     message = say(ada, "green tea")
     here = f"/api/v1/conversations/{room.id}/search/"
-    client = APIClient()
-    client.force_authenticate(ada)
+    client = rest(ada)
 
     found = client.get(f"{here}?q=tea&limit=5&before_seq=9").json()
     everywhere = client.get("/api/v1/search/", {"q": "tea"}).json()

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from conversation.models import Conversation, Message
 from conversation.rest import WriteThrottle
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -25,12 +26,6 @@ pytestmark = [
     pytest.mark.usefixtures("fresh_throttles", "ear"),
 ]
 LIST = "/api/v1/conversations/"
-
-
-def rest(user: User) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 @pytest.fixture

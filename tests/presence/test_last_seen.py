@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import DatabaseError
-from rest_framework.test import APIClient
 
 from commsite.clients.actions import set_preferences
 from commsite.realtime.hub import hub
@@ -18,6 +17,7 @@ from presence import actions, queries, sightings
 from presence.models import LastSeen
 from presence.tracking import tracking
 from tests.presence.lobby import LOBBY, enter
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,9 +212,7 @@ async def test_what_is_being_written_while_somebody_opts_out_goes_too(
 
 
 def ask(user: User, topic: str, **query: str) -> Any:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client.get(f"/api/v1/presence/{topic}/", query)
+    return rest(user).get(f"/api/v1/presence/{topic}/", query)
 
 
 def test_members_of_a_conversation_who_are_away_are_shown_as_last_seen(

@@ -6,13 +6,13 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rest_framework.test import APIClient
 
 from commsite.realtime.hub import hub
 from commsite.realtime.threads import in_thread
 from conversation import actions
 from conversation.schema import CreateConversation
 from presence.tracking import tracking
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,10 +31,7 @@ async def running() -> AsyncIterator[None]:
 
 
 def ask(user: User | None, topic: str) -> Any:
-    client = APIClient()
-    if user is not None:
-        client.force_authenticate(user)
-    return client.get(f"/api/v1/presence/{topic}/")
+    return rest(user).get(f"/api/v1/presence/{topic}/")
 
 
 async def test_the_lobby_lists_people_as_the_socket_does(running: None, ada: User) -> None:

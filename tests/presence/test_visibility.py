@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rest_framework.test import APIClient
 
 from commsite.clients.actions import set_preferences
 from commsite.realtime.consumer import SocketConsumer
@@ -22,6 +21,7 @@ from tests.presence.lobby import LOBBY, enter, state_of, the_diff
 from tests.presence.phoenix_presence import PhoenixPresence
 from tests.support.deadline import eventually
 from tests.support.phoenix_client import ErrorReply
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -38,9 +38,7 @@ async def choose(user: User, **preferences: str) -> None:
 
 
 def read(user: User, topic: str, **query: str) -> Any:
-    client = APIClient()
-    client.force_authenticate(user)
-    answer = client.get(f"/api/v1/presence/{topic}/", query)
+    answer = rest(user).get(f"/api/v1/presence/{topic}/", query)
     assert answer.status_code == 200, answer.content
     return answer.json()
 
@@ -230,9 +228,7 @@ async def test_nobody_can_look_behind_the_curtain(connect: Connect, ada: User, t
         await client.join(topic)
 
     assert refused.value.reason == "unmatched topic"
-    rest = APIClient()
-    rest.force_authenticate(ada)
-    answer = await in_thread(lambda: rest.get(f"/api/v1/presence/{topic}/"))
+    answer = await in_thread(lambda: rest(ada).get(f"/api/v1/presence/{topic}/"))
     assert answer.status_code == 404
 
 

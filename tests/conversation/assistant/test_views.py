@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import transaction
-from rest_framework.test import APIClient
 
 from conversation.assistant import actions, runs, shapes
 from conversation.assistant.models import Run
@@ -14,11 +13,13 @@ from conversation.assistant.runs import Outcome
 from conversation.assistant.schema import StartRun
 from conversation.facts import lock
 from conversation.rates import rates
+from tests.support.rest import rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.contrib.auth.models import User
+    from rest_framework.test import APIClient
 
     from conversation.models import Conversation
 
@@ -28,9 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def api(ada: User) -> APIClient:
     rates.cache_clear()
-    client = APIClient()
-    client.force_authenticate(ada)
-    return client
+    return rest(ada)
 
 
 @pytest.fixture
