@@ -157,7 +157,7 @@ class Tracking:
     def update(self, topic: str, key: str, id: str, changes: Mapping[str, Any]) -> None:  # noqa: A002
         """Puts `changes` into an entry's meta; does nothing when they change nothing. Raises NotTracked."""
         shard = self.shard
-        ours = next((one for one in shard.tracker.get_by_key(topic, key) if one.id == id), None)
+        ours = shard.tracker.own(topic, key, id)
         if ours is not None:
             old = msgspec.json.decode(ours.meta)
             if all(old.get(name) == value for name, value in changes.items()):

@@ -59,7 +59,7 @@ class Peers:
 
     def remove(self, replica: Replica) -> None:
         """Forgets a replica and what the others said of it."""
-        if self._peers.pop(replica, None) is not None and self._names[replica.name] == replica:
+        if self._peers.pop(replica, None) is not None and self._names.get(replica.name) == replica:
             del self._names[replica.name]
         for peer in self:
             peer.clock.pop(replica, None)

@@ -109,6 +109,11 @@ class State:
         old = self._own.get(name)
         return Change([], []) if old is None else self._write(name, old, None)
 
+    def own(self, topic: str, key: str, id: str) -> Entry | None:  # noqa: A002
+        """The entry of this process by this name, if there is one."""
+        counter = self._own.get((topic, key, id))
+        return None if counter is None else self._parts[self.replica].whole.entries[counter]
+
     def _write(self, name: Name, old: int | None, meta: bytes | None) -> Change:
         """One event: takes `old` away and, with a meta, adds a new entry. Even a removal has a number of its own,
         or a lost one would never be missed."""

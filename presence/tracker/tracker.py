@@ -106,6 +106,10 @@ class Tracker:
         """The entries of one key on a topic."""
         return self.roster.get_by_key(topic, key)
 
+    def own(self, topic: str, key: str, id: str) -> Entry | None:  # noqa: A002
+        """The entry of this process by this name; another process may have one of the same name."""
+        return self._state.own(topic, key, id)
+
     def count_keys(self, topic: str) -> int:
         """How many keys (people) are on a topic. Costs nothing."""
         return self.roster.count_keys(topic)
@@ -280,7 +284,8 @@ class Tracker:
         if not self._peers.may_meet(sender):
             return None
         if namesake := self._peers.namesake(sender):
-            self._peers.depart(namesake.replica, now)
+            if sender > namesake.replica:  # else the later run may live after all, and speaks
+                self._peers.depart(namesake.replica, now)
             if not namesake.is_up:
                 self._remove(namesake, diff)
             elif namesake.leaves_at is None:

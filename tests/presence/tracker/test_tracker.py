@@ -150,6 +150,25 @@ def test_the_people_of_an_earlier_run_are_shown_until_it_would_have_been_down(
     assert cluster.known_of("b") == {"a", "c"}
 
 
+def test_a_run_may_end_before_the_people_of_the_one_before_it_are_gone(cluster: Cluster) -> None:
+    """A process that is killed, starts and is stopped, all within the down period, leaves nothing behind."""
+    cluster.periods_pass(2)
+    cluster.track("b", "ada")
+    cluster.periods_pass(1)
+    cluster.kill("b")
+    cluster.start("b")
+    cluster.periods_pass(1)
+    cluster.stop("b")
+    cluster.settle()
+    assert cluster.seen("a") == {"ada"}
+
+    cluster.run(PERIODS.down_s)
+
+    assert cluster.seen("a") == set()
+    cluster.run(PERIODS.permdown_s)
+    assert "b" not in cluster.known_of("a")
+
+
 def test_a_late_heartbeat_of_the_earlier_run_does_not_bring_it_back(cluster: Cluster) -> None:
     cluster.track("a", "ada")
     cluster.run(PERIODS.broadcast_s)
@@ -217,6 +236,27 @@ def test_a_clock_set_back_between_two_runs_does_not_shut_the_later_one_out(
     cluster.run(PERIODS.down_s + PERIODS.broadcast_s)
 
     assert cluster.seen("b") == {"ada"}
+
+
+def test_a_very_late_word_of_an_earlier_run_does_not_shut_the_later_one_out(
+    cluster: Cluster,
+) -> None:
+    cluster.periods_pass(1)
+    late = cluster.heartbeats("b")[-1]
+    cluster.kill("b")
+    cluster.start("b")
+    cluster.track("b", "ada")
+    cluster.periods_pass(2)
+    cluster.split("a", "bc")
+    cluster.run(2 * PERIODS.down_s)
+    cluster._take("a", cluster.trackers["a"].on_message(cluster.now, late))
+
+    cluster.heal()
+    cluster.periods_pass(2)
+
+    assert cluster.seen("a") == {"ada"}
+    cluster.run(PERIODS.permdown_s)
+    assert cluster.known_of("a") == {"b", "c"}
 
 
 def test_a_split_hides_the_other_side_and_a_heal_brings_it_back_within_two_periods(
