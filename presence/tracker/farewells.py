@@ -5,6 +5,7 @@ moment later: readers would see a person go who never went. So while events are 
 entry of a person stays; a join takes its place, and the end of the catching up (or of patience) takes it away.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from presence.tracker.delta import Change, Entry
@@ -14,11 +15,13 @@ from presence.tracker.roster import Roster
 class Farewells:
     """Shows changes in a roster, and holds back the leaves that may be only half of a move."""
 
-    __slots__ = ("_held", "_roster")
+    __slots__ = ("_held", "_roster", "_waiting")
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._held: dict[tuple[str, str], dict[str, tuple[Entry, float]]] = {}
+        self._held: dict[tuple[str, str], set[str]] = {}
+        self._waiting: OrderedDict[str, tuple[Entry, float]] = OrderedDict()
+        """By ref, the one that waits longest first: all wait for the same time."""
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -26,10 +29,8 @@ class Farewells:
     @property
     def next_deadline(self) -> float:
         """When the next one is to be taken away whatever happens."""
-        return min(
-            (until for refs in self._held.values() for _, until in refs.values()),
-            default=float("inf"),
-        )
+        first = next(iter(self._waiting), None)
+        return float("inf") if first is None else self._waiting[first][1]
 
     def apply(self, change: Change, until: float | None) -> Change:
         """Makes a change visible and returns what of it is. With `until`, a person's last entry stays for now."""
@@ -44,26 +45,24 @@ class Farewells:
         return Change(change.joins, leaves + relieved)
 
     def release(self, now: float | None = None) -> list[Entry]:
-        """Takes away those whose time is over, or all; returns them."""
-        entries = [
-            entry
-            for refs in self._held.values()
-            for entry, until in refs.values()
-            if now is None or until <= now
-        ]
-        for entry in entries:
+        """Takes away those whose time is over, or all; returns them. Costs what it returns."""
+        entries = []
+        while self._waiting and (now is None or self.next_deadline <= now):
+            entry, _ = self._waiting[next(iter(self._waiting))]
             self._forget(entry)
+            entries.append(entry)
         self._roster.drop(entries)
         return entries
 
     def _hold(self, entry: Entry, until: float) -> bool:
         """Keeps an entry if it is the last one of its key that is not held; False when it may go."""
         place = (entry.topic, entry.key)
-        held = self._held.get(place, {})
+        held = self._held.get(place, ())
         others = len(self._roster.get_by_key(*place)) - len(held) - 1
         if others > 0:
             return False
-        self._held.setdefault(place, {})[entry.ref] = (entry, until)
+        self._held.setdefault(place, set()).add(entry.ref)
+        self._waiting[entry.ref] = (entry, until)
         return True
 
     def _relieve(self, joins: Iterable[Entry]) -> list[Entry]:
@@ -71,10 +70,12 @@ class Farewells:
         if not self._held:
             return []
         places = {(entry.topic, entry.key) for entry in joins}
-        return [entry for place in places for entry, _ in self._held.pop(place, {}).values()]
+        refs = [ref for place in places for ref in self._held.pop(place, ())]
+        return [self._waiting.pop(ref)[0] for ref in refs]
 
     def _forget(self, entry: Entry) -> None:
+        del self._waiting[entry.ref]
         place = (entry.topic, entry.key)
-        del self._held[place][entry.ref]
+        self._held[place].discard(entry.ref)
         if not self._held[place]:
             del self._held[place]

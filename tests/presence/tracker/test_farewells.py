@@ -9,6 +9,7 @@ from presence.tracker.farewells import Farewells
 from presence.tracker.gossip import Heartbeat, TransferRequest
 from presence.tracker.roster import Roster
 from tests.presence.tracker.cluster import PERIODS, TOPIC, Cluster
+from tests.presence.tracker.test_cost import Counting
 
 
 def entry(ref: str, key: str = "ada") -> Entry:
@@ -49,6 +50,24 @@ def test_a_join_takes_the_place_of_the_one_who_waits(roster: Roster) -> None:
 
     assert shown == ([entry("5", "grace")], [entry("3", "grace")])
     assert not farewells
+
+
+def test_what_waits_costs_nothing_until_its_time_has_come(
+    roster: Roster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While many have left and something is missing, every message looks for those whose time is over."""
+    crowd = [entry(f"{number}", f"person {number}") for number in range(100, 1_100)]
+    roster.show(crowd)
+    farewells = Farewells(roster)
+    farewells.apply(Change([], crowd), 9.0)
+    farewells._waiting = Counting(farewells._waiting)  # type: ignore[assignment]
+    farewells._held = Counting(farewells._held)
+    Counting.operations = 0
+
+    assert farewells.release(8.0) == []
+    assert farewells.next_deadline == 9.0
+
+    assert Counting.operations < 10
 
 
 def test_those_whose_time_is_over_go_and_in_the_end_all(roster: Roster) -> None:
