@@ -32,8 +32,10 @@ from presence.tracker.rendering import (
 COUNTS = "presence_counts"
 TOLD_AFTER_S = 0.05
 """Changes of so long are told as one diff: people do not see the difference, clients do."""
-PART_BYTES = 256 * 1024
-"""A longer `presence_state` goes in parts: joins, and then a state that names everybody by ref. So does a long diff."""
+PART_BYTES = 224 * 1024
+"""A longer `presence_state` goes in parts: a state that names everybody, then joins. So does a long diff. With its
+envelope, and an update that does not quite fit, no frame is above 256 KiB, however it is written."""
+NOBODY = b"{}"
 BACK_TO_LISTS = 0.8
 """A topic that shrinks is told by names again below this part of the threshold: no flapping at the border."""
 
@@ -96,17 +98,15 @@ class Telling:
                 self._counted[topic] = (
                     None  # the newcomer is ahead of the others: all get the next one
                 )
-            return [(STATE, presences(self._own(topic, key))), (COUNTS, _counts(number))]
+            parts = [(STATE, NOBODY), (COUNTS, _counts(number))]
+            own = self._own(topic, key)
+            return [*parts, (DIFF, _joins(own))] if own else parts
         return state_parts(
-            lambda: self._everybody(topic, key),
+            lambda: chain(self._readers.list(topic), self._readers.get_by_key(hidden(topic), key)),
+            # a topic that has grown since the first part is told by numbers
             lambda each: () if topic in self._counted else self._one(topic, each, key),
             PART_BYTES,
         )
-
-    def _everybody(self, topic: str, own_key: str) -> Iterable[Entry]:
-        if topic in self._counted:  # since the first part
-            return self._own(topic, own_key)
-        return chain(self._readers.list(topic), self._readers.get_by_key(hidden(topic), own_key))
 
     def _one(self, topic: str, key: str, own_key: str) -> Iterable[Entry]:
         return self._own(topic, key) if key == own_key else self._readers.get_by_key(topic, key)
@@ -154,16 +154,18 @@ class Telling:
         if is_counted:
             if was_counted:
                 self._tell_themselves(topic, change)
-            else:
-                self._tell_all_of_themselves(topic)
-            self._tell_number(topic)
+                self._tell_number(topic)
+            else:  # names are no longer told: everybody keeps their own
+                announce_here(topic, STATE, NOBODY)
+                self._tell_number(topic)
+                self._tell_again(topic, partial(self._own, topic))
         elif was_counted:
             del self._counted[topic]
             readers = self._readers
             everybody = partial(readers.list, topic), partial(readers.get_by_key, topic)
             for event, payload in state_parts(*everybody, PART_BYTES):
                 announce_here(topic, event, payload)
-            self._tell_the_unseen(topic)
+            self._tell_again(topic, partial(readers.get_by_key, hidden(topic)))
         elif listeners(topic):
             for payload in diff_parts(change, PART_BYTES):
                 announce_here(topic, DIFF, payload)
@@ -185,18 +187,11 @@ class Telling:
             )
             _push(ears[key], DIFF, diff_payload(own))
 
-    def _tell_all_of_themselves(self, topic: str) -> None:
-        """Names are no longer told: everybody keeps their own."""
+    def _tell_again(self, topic: str, read: Callable[[str], Sequence[Entry]]) -> None:
+        """A state has replaced what clients had: those whom it leaves out see themselves again."""
         for key, ears in list(self._ears.get(topic, {}).items()):
-            _push(ears, STATE, presences(self._own(topic, key)))
-
-    def _tell_the_unseen(self, topic: str) -> None:
-        """A list has replaced what clients had: those whom it leaves out see themselves again."""
-        for key, ears in list(self._ears.get(topic, {}).items()):
-            unseen = self._readers.get_by_key(hidden(topic), key)
-            if unseen:
-                joins = {entry.ref: entry for entry in unseen}
-                _push(ears, DIFF, diff_payload(TopicDiff(joins)))
+            if own := read(key):
+                _push(ears, DIFF, _joins(own))
 
     def _own(self, topic: str, key: str) -> list[Entry]:
         readers = self._readers
@@ -211,6 +206,10 @@ class Telling:
 
 def _counts(number: int) -> bytes:
     return encode_payload({"count": number})
+
+
+def _joins(entries: Iterable[Entry]) -> bytes:
+    return diff_payload(TopicDiff({entry.ref: entry for entry in entries}))
 
 
 def _entries(change: TopicDiff) -> Iterator[Entry]:

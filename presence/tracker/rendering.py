@@ -15,6 +15,8 @@ from presence.tracker.diff import Diff, TopicDiff
 _encode = msgspec.json.Encoder().encode
 STATE = "presence_state"
 DIFF = "presence_diff"
+BARE_BYTES = 50
+"""Of an entry without its meta, but for its key, in JSON."""
 
 
 def meta_of(entry: Entry, replaces: str | None = None) -> bytes:
@@ -79,23 +81,40 @@ def diff_parts(diff: TopicDiff, most_bytes: int) -> Iterator[bytes]:
 def state_parts(
     read: Callable[[], Iterable[Entry]], read_key: Callable[[str], Iterable[Entry]], most_bytes: int
 ) -> Iterator[tuple[str, bytes]]:
-    """(event, payload) of a whole list: one `presence_state`; of a long one joins, and then a state that names all.
+    """(event, payload) of a whole list: one `presence_state`; of a long one a state that names all, and then joins.
 
-    Each part of the joins is about so many bytes at most and is read when it is asked for, so that it may be sent as
-    fast as it is taken. The state comes last: a client that comes back holds the joins until then, and to one that
-    got a part of the list as the state everybody else would seem to leave. Its metas are bare refs where the joins
-    have the rest.
+    Each part is about so many bytes at most. The state names everybody, so that to a client that comes back nobody
+    seems to leave: whole as long as there is room, the others by bare refs. The joins have these whole; each part of
+    them is read when it is asked for, so that it may be sent as fast as it is taken. Should not even the refs have
+    room, the last come with the joins alone.
     """
     entries = list(read())
     if _cost(entries) <= most_bytes:
         yield STATE, presences(entries)
         return
-    told: set[str] = set()
-    for keys in _chunks(entries, most_bytes):
+    named, rest = _named(entries, most_bytes)
+    yield STATE, presences(named)
+    for keys in _chunks(rest, most_bytes):
         part = [entry for key in keys for entry in read_key(key)]
-        told.update(entry.ref for entry in part)
-        yield DIFF, b'{"joins":' + presences(part) + b',"leaves":{}}'
-    yield STATE, presences(_bare(entry) if entry.ref in told else entry for entry in read())
+        if part:
+            yield DIFF, b'{"joins":' + presences(part) + b',"leaves":{}}'
+
+
+def _named(entries: Iterable[Entry], most_bytes: int) -> tuple[list[Entry], list[Entry]]:
+    """(what a state has room for, the entries that are not whole in it)."""
+    entries = list(entries)
+    spare = max(0, most_bytes - sum(len(entry.key) + BARE_BYTES for entry in entries))
+    named, rest, size = [], [], 0
+    for entry in entries:
+        if len(entry.meta) <= spare:
+            spare -= len(entry.meta)
+            named.append(entry)
+            continue
+        rest.append(entry)
+        size += len(entry.key) + BARE_BYTES
+        if size <= most_bytes:
+            named.append(_bare(entry))
+    return named, rest
 
 
 def _cost(entries: Iterable[Entry]) -> int:

@@ -70,12 +70,38 @@ def test_a_large_state_goes_in_parts_that_add_up_to_it() -> None:
 
     parts = told_parts(entries, 3_000)
 
+    assert [event for event, _ in parts] == [STATE] + [DIFF] * (len(parts) - 1)
+    assert len(parts) > 5
+    assert max(len(payload) for _, payload in parts) <= 3_000
+    in_pieces: dict[str, Any] = {}  # whoever does not know Presence merges the joins
+    for _, payload in parts:
+        in_pieces |= json.loads(payload).get("joins", json.loads(payload))
     view = PhoenixPresence()
     for event, payload in parts:
         view.on(event, json.loads(payload))
-    assert [event for event, _ in parts] == [DIFF] * (len(parts) - 1) + [STATE]
-    assert len(parts) > 5
-    assert max(len(payload) for _, payload in parts) <= 3_000
+    assert view.state == in_pieces == json.loads(presences(entries))
+
+
+def test_a_large_state_has_whole_metas_as_long_as_there_is_room() -> None:
+    (_, state), *_ = told_parts(crowd(50), 5_000)
+
+    metas = [meta for person in json.loads(state).values() for meta in person["metas"]]
+    assert len(metas) == 50
+    assert 3 < sum("x" in meta for meta in metas) < 20
+
+
+@pytest.mark.parametrize("number", [100, 1_000])
+def test_no_part_of_a_state_is_too_long_however_many_there_are(number: int) -> None:
+    entries = [
+        entry(each, b'{"x":"%s"}' % (b"y" * (each % 300)), f"{each}") for each in range(number)
+    ]
+
+    parts = told_parts(entries, 4_000)
+
+    assert max(len(payload) for _, payload in parts) <= 4_000 + len('{"joins":,"leaves":{}}')
+    view = PhoenixPresence()
+    for event, payload in parts:
+        view.on(event, json.loads(payload))
     assert view.state == json.loads(presences(entries))
 
 
@@ -92,20 +118,16 @@ def test_nobody_seems_to_leave_for_one_who_comes_back_and_is_told_a_large_state(
     assert view.state == json.loads(presences(crowd(50, refs_from=25)))
 
 
-def test_who_comes_between_the_parts_is_told_in_full_with_the_state() -> None:
+def test_who_leaves_between_the_parts_is_in_none_that_follows() -> None:
     entries = crowd(50)
     parts = state_parts(
         lambda: entries, lambda key: [each for each in entries if each.key == key], 3_000
     )
-    view = PhoenixPresence()
-    view.on(*next((event, json.loads(payload)) for event, payload in parts))
+    next(parts)
 
-    entries.append(entry(99, b'{"x":1}', "late"))
-    for event, payload in parts:
-        view.on(event, json.loads(payload))
+    entries = [each for each in entries if each.key != "6"]
 
-    assert refs(view.state) == refs(json.loads(presences(entries)))
-    assert all("x" in meta for person in (view.state or {}).values() for meta in person["metas"])
+    assert all("6" not in json.loads(payload)["joins"] for _, payload in parts)
 
 
 @pytest.mark.parametrize("most_bytes", [300, 1_000, 100_000])
