@@ -12,6 +12,8 @@ ACTIVITIES: tuple[Activity, ...] = ("active", "idle", "away")
 """The most attentive first."""
 MAX_STATUS_S = 30 * 86_400
 MAX_TOPICS_ASKED = 100
+# NUL cannot be stored by PostgreSQL and half a surrogate pair cannot be stored by anyone.
+_STORABLE = r"^[^\x00\ud800-\udfff]*$"
 
 
 # --- What clients say ----------------------------------------------------------------------------
@@ -24,8 +26,8 @@ class SetActivity(Payload):
 class SetStatus(Payload):
     """A person's own status line, on all their devices; empty text and emoji clear it."""
 
-    text: Annotated[str, msgspec.Meta(max_length=STATUS_TEXT_CHARS)] = ""
-    emoji: Annotated[str, msgspec.Meta(max_length=EMOJI_CHARS)] = ""
+    text: Annotated[str, msgspec.Meta(max_length=STATUS_TEXT_CHARS, pattern=_STORABLE)] = ""
+    emoji: Annotated[str, msgspec.Meta(max_length=EMOJI_CHARS, pattern=_STORABLE)] = ""
     expires_in_s: Annotated[int, msgspec.Meta(ge=1, le=MAX_STATUS_S)] | None = None
 
 

@@ -195,6 +195,20 @@ async def test_an_empty_status_line_is_none(connect: Connect, ada: User) -> None
     assert state_of(LOBBY)[str(ada.pk)]["metas"][0]["status"] is None
 
 
+@pytest.mark.parametrize("name", ["text", "emoji"])
+@pytest.mark.parametrize("text", ["a\x00b", "\x00"])
+async def test_a_status_that_no_database_can_hold_is_refused(
+    connect: Connect, ada: User, name: str, text: str
+) -> None:
+    here = await connect(ada)
+    await enter(here)
+
+    with pytest.raises(ErrorReply) as refused:
+        await here.call(LOBBY, "set_status", {name: text})
+
+    assert refused.value.reason == "invalid_payload"
+
+
 async def test_there_is_no_other_scope(connect: Connect, ada: User) -> None:
     here = await connect(ada)
 
