@@ -2,11 +2,12 @@
 
 Each process keeps the cursors of its own connections, and what it has heard of others while somebody here was listening
 (`far_cursors`). A newcomer gets both at once. Who is the first to listen asks the other processes to announce theirs
-again, which they do in the order of their announcements, so that nothing old can follow something new.
+again, which they do in the order of their announcements, so that nothing old can follow something new. So does
+who has missed something, and who sees connections come back that were given up for dead.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import msgspec
@@ -19,17 +20,25 @@ from commsite.realtime.errors import PushError
 from commsite.realtime.hub import hub
 from commsite.realtime.pubsub import announce, announce_here, control, listeners
 from commsite.realtime.telemetry import count, gauge
+from commsite.realtime.topic import SHARDS, shard_of
 from presence.cursors import Cursor, Cursors, Key, Pace
 from presence.far_cursors import ANCHOR, EXPIRES, FarCursors, gone
 from presence.naming import connection_of, short
 from presence.schema import MoveCursor
+from presence.tracker.delta import Entry
 from presence.tracker.diff import Diff
 
 MOVED = "cursor_moved"
 ASK = "presence_cursors"
 """The control message by which a process asks for the cursors of a topic."""
+ASK_ALL = "presence_cursors_all"
+"""And for those of all topics in the backplane's shards that it hears."""
 AGAIN_S = 0.2
 """Newcomers of so long are answered together."""
+ALL_EVERY_S = 1.0
+"""Losses of so long are answered together: telling everything again shall not be the cause of the next loss."""
+TOPIC_S = 0.002
+"""Where many topics are told again they come one after the other, so far apart."""
 ASKED_S = 5.0
 """After so long what was asked for is asked for again with the next newcomer: something may have been lost."""
 MOST_CONTAINERS = 64
@@ -52,6 +61,10 @@ class CursorBoard:
         self._answering: set[str] = set()
         self._far = FarCursors()
         self._asked: set[str] = set()
+        self._lost: dict[Key, float] = {}
+        """Far cursors that ended with their connections' presence, and how long they would have lasted."""
+        self._is_asking = False
+        self._asked_all_at = float("-inf")
 
     def start(self, **facts: Any) -> None:
         """Begins with nothing; called when the hub has started."""
@@ -118,6 +131,8 @@ class CursorBoard:
         Each process tells its own clients, so everybody hears it once; of most the end was told before.
         """
         for topic, change in diff.topics.items():
+            if self._lost:
+                self._greet(topic, change.joins.values())
             if topic not in self._far:
                 continue
             stay = {entry.id for entry in change.joins.values()}
@@ -125,20 +140,58 @@ class CursorBoard:
                 key = (topic, connection_of(entry.id))
                 cursor = None if entry.id in stay else self._far.end(key)
                 if cursor is not None:
+                    self._lost[key] = cursor.until
                     announce_here(topic, MOVED, cursor.end, key=key[1])
+
+    def _greet(self, topic: str, joins: Iterable[Entry]) -> None:
+        """Nobody comes back by the same connection: a process that was given up is not dead after all."""
+        back = {(topic, connection_of(entry.id)) for entry in joins} & self._lost.keys()
+        for key in back:
+            del self._lost[key]
+        if back:
+            self.on_gap()
+
+    def on_gap(self) -> None:
+        """What others told may have been lost here, and what was told here may have been lost there."""
+        if not self._is_asking:
+            self._is_asking = True
+            at = max(_now() + AGAIN_S, self._asked_all_at + ALL_EVERY_S)
+            asyncio.get_running_loop().call_at(at, self._ask_all)
+
+    def _ask_all(self) -> None:
+        self._is_asking = False
+        self._asked_all_at = _now()
+        self._tell_all_again(range(SHARDS))
+        shards = sorted({shard_of(topic) for topic in hub.fanout.topics})
+        if shards:
+            control(ASK_ALL, {"node": hub.node, "shards": shards})
+
+    def on_asked_all(self, payload: dict[str, Any]) -> None:
+        """Another process may have missed what was told here."""
+        if payload["node"] != hub.node:
+            self._tell_all_again(payload["shards"])
+
+    def _tell_all_again(self, shards: Container[int]) -> None:
+        topics = [topic for topic in self._cursors.topics() if shard_of(topic) in shards]
+        for number, topic in enumerate(topics):
+            self._tell_soon(topic, AGAIN_S + number * TOPIC_S)
 
     def on_asked(self, payload: dict[str, Any]) -> None:
         """A newcomer in another process: what is here is announced again, once for all who ask meanwhile."""
         topic = payload["topic"]
-        if payload["node"] == hub.node or topic in self._answering or not self._cursors.on(topic):
-            return
-        self._answering.add(topic)
-        asyncio.get_running_loop().call_later(AGAIN_S, self._tell_again, topic)
+        if payload["node"] != hub.node and self._cursors.on(topic):
+            self._tell_soon(topic, AGAIN_S)
+
+    def _tell_soon(self, topic: str, delay_s: float) -> None:
+        if topic not in self._answering:
+            self._answering.add(topic)
+            asyncio.get_running_loop().call_later(delay_s, self._tell_again, topic)
 
     def expire(self) -> None:
         """Takes away what has not moved for too long; called every second."""
         self._tell_gone(self._cursors.expire(_now(), _pace()))
         self._far.expire(_now())
+        self._lost = {key: until for key, until in self._lost.items() if until > _now()}
 
     def _tell_again(self, topic: str) -> None:
         self._answering.discard(topic)

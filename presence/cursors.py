@@ -61,6 +61,10 @@ class Cursors:
         found = self._topics.get(topic)
         return [] if found is None else list(found.cursors.values())
 
+    def topics(self) -> list[str]:
+        """The topics that have cursors."""
+        return list(self._topics)
+
     def move(self, key: Key, body: bytes, now: float, pace: Pace) -> Cursor | None:
         """A connection points somewhere: its cursor when that may be told now, else it is `due` later."""
         name, connection = key

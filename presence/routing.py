@@ -6,7 +6,7 @@ from commsite.realtime import pubsub, registry, telemetry
 from presence import actions
 from presence.channel import PresenceChannel, may_see_scope
 from presence.consumers import PresenceConsumer
-from presence.cursor_board import ASK, MOVED, board
+from presence.cursor_board import ASK, ASK_ALL, MOVED, board
 from presence.link import GOSSIP
 from presence.telling import COUNTS
 from presence.tracker.rendering import DIFF, STATE
@@ -37,6 +37,8 @@ def register() -> None:
     telemetry.subscribe("socket_closed", tracking.on_closed)
     registry.declare(MOVED, registry.Delivery.STATE)
     pubsub.on_control(ASK, board.on_asked)
+    pubsub.on_control(ASK_ALL, board.on_asked_all)
+    pubsub.on_gap(board.on_gap)
     pubsub.on_heard(MOVED, board.on_heard)
     tracking.follow(board.on_changed)
     telemetry.subscribe("hub_started", board.start)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -14,6 +17,7 @@ from tests.support.metrics import metric
 from tests.support.people import ADA, GRACE, LINUS
 from tests.support.phoenix_client import PhoenixClient
 from tests.support.raw_socket import TEXT, RawSocket
+from tests.support.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Sites
@@ -53,6 +57,11 @@ class View:
             return self.look() == list(anchors)
 
         await eventually(is_so, f"cursors at {anchors}")
+
+
+async def sees(account: Account, room: str, user_id: int) -> bool:
+    """Whether this person is in the room as the account's process lists it."""
+    return str(user_id) in (await account.call("GET", f"presence/{room}/"))["presences"]
 
 
 async def test_cursors_cross_processes_and_a_newcomer_gets_those_of_all(
@@ -107,13 +116,10 @@ async def test_the_cursors_of_a_killed_process_end_for_everybody_with_its_people
         for client in (b, c):
             await client.join(room)
 
-        async def is_seen() -> bool:
-            return str(own_id) in (await grace.call("GET", f"presence/{room}/"))["presences"]
-
         async def is_gone() -> bool:
-            return not await is_seen()
+            return not await sees(grace, room, own_id)
 
-        await eventually(is_seen, "ada in the other process")
+        await eventually(partial(sees, grace, room, own_id), "ada in the other process")
         await a.call(room, "move_cursor", {"anchor": 1})
         where = {(await client.next(MOVED)).payload["connection"] for client in (b, c)}
         assert len(where) == 1
@@ -127,6 +133,57 @@ async def test_the_cursors_of_a_killed_process_end_for_everybody_with_its_people
         for client in (b, c):
             await client.heartbeat()
             assert client.waiting(MOVED) == []
+
+
+@pytest.mark.parametrize("blow", ["cut", "freeze"])
+async def test_cursors_come_back_with_the_heal_and_not_with_the_next_move(
+    redis: RedisServer, sites: Sites, blow: str
+) -> None:
+    settings = {
+        "COMMSITE_PRESENCE_BROADCAST_S": "0.3",
+        "COMMSITE_PRESENCE_DOWN_S": "2",
+        "COMMSITE_PRESENCE_GRACE_S": "1",
+    }
+    with TcpProxy(redis.port) as wire:
+        here = sites(
+            "uvicorn",
+            environment={"REDIS_URL": f"redis://127.0.0.1:{wire.port}/0", **settings},
+        )
+        there = sites(
+            "uvicorn",
+            database_url=here.database_url,
+            environment={"REDIS_URL": redis.url, **settings},
+        )
+        ada, grace = await Account.log_in(ADA, here), await Account.log_in(GRACE, there)
+        room = await ada.open_conversation("grace")
+        async with (
+            await PhoenixClient.connect(here.socket_url, token=ada.access) as a,
+            await PhoenixClient.connect(there.socket_url, token=grace.access) as b,
+        ):
+            own_id = (await a.join(room))["user"]["id"]
+            await b.join(room)
+            of_grace, of_ada = View(a), View(b)
+            await eventually(partial(sees, grace, room, own_id), "ada in the other process")
+            await a.call(room, "move_cursor", {"anchor": 1})
+            await b.call(room, "move_cursor", {"anchor": 100})
+            await of_ada.shows(1)
+            await of_grace.shows(100)
+
+            if blow == "freeze":
+                here.signal(signal.SIGSTOP)
+            else:
+                await asyncio.to_thread(wire.cut)
+                await a.call(room, "move_cursor", {"anchor": 2})
+            await b.call(room, "move_cursor", {"anchor": 101})
+            await of_ada.shows()
+            if blow == "freeze":
+                here.signal(signal.SIGCONT)
+            else:
+                await of_grace.shows()
+                await asyncio.to_thread(wire.heal)
+
+            await of_ada.shows(1 if blow == "freeze" else 2)
+            await of_grace.shows(101)
 
 
 async def test_a_client_that_does_not_read_gets_one_place_for_each_connection(

@@ -11,12 +11,14 @@ from commsite.realtime.backplane import Backplane
 from commsite.realtime.consumer import SocketConsumer
 from commsite.realtime.errors import PushError
 from commsite.realtime.hub import hub
+from commsite.realtime.packet import CONTROL
 from commsite.realtime.registry import Delivery
 from commsite.realtime.threads import in_thread
+from commsite.realtime.topic import shard_of
 from conversation import actions
 from conversation.schema import RemoveMember
 from presence import cursor_board
-from presence.cursor_board import ASK, MOVED, _check, board
+from presence.cursor_board import ASK, ASK_ALL, MOVED, _check, board
 from presence.tracker.delta import Entry
 from presence.tracker.diff import Diff
 from presence.tracking import tracking
@@ -211,6 +213,73 @@ async def test_the_cursor_of_a_process_that_died_ends_with_its_connections_and_i
         }
         await client.heartbeat()
         assert client.waiting(MOVED) == []
+
+
+def all_asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What this process asks the others for, as they would get it; at once."""
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(cursor_board, "AGAIN_S", 0.0)
+    monkeypatch.setattr(cursor_board, "ALL_EVERY_S", 0.0)
+    monkeypatch.setattr(
+        cursor_board,
+        "control",
+        lambda kind, payload: asked.append(payload) if kind == ASK_ALL else None,
+    )
+    return asked
+
+
+async def test_after_a_loss_cursors_are_asked_for_and_told_again(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = pair
+    await here.call(room, "move_cursor", {"anchor": 1})
+    await there.next(MOVED)
+    asked = all_asked(monkeypatch)
+
+    for _ in range(3):
+        hub.on_missed(CONTROL)
+
+    assert (await there.next(MOVED)).payload["anchor"] == 1
+    await here.heartbeat()
+    assert len(asked) == 1
+    assert shard_of(room) in asked[0]["shards"]
+
+
+async def test_whoever_is_asked_for_everything_tells_what_the_asker_can_hear(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = pair
+    await here.call(room, "move_cursor", {"anchor": 1})
+    await there.next(MOVED)
+    monkeypatch.setattr(cursor_board, "AGAIN_S", 0.0)
+
+    board.on_asked_all({"node": "far", "shards": [shard_of(room) + 1]})
+    board.on_asked_all({"node": hub.node, "shards": [shard_of(room)]})
+    await there.heartbeat()
+    assert there.waiting(MOVED) == []
+
+    board.on_asked_all({"node": "far", "shards": [shard_of(room)]})
+    assert (await there.next(MOVED)).payload["anchor"] == 1
+
+
+async def test_connections_that_were_given_up_and_come_back_are_asked_where_they_point(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process stood still for long: it has missed nothing, and nothing of it was missed."""
+    here, _ = pair
+    asked = all_asked(monkeypatch)
+    entry = told_elsewhere(room)
+    other = Entry(room, "9", "device/far.2", b"{}", "ref2")
+    tracking._changed(Diff([], [entry]))
+
+    tracking._changed(Diff([other], []))
+    await here.heartbeat()
+    assert asked == []
+
+    tracking._changed(Diff([entry], []))
+    while not asked:
+        await here.heartbeat()
+    assert board._lost == {}
 
 
 @pytest.mark.parametrize(
