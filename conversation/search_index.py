@@ -14,13 +14,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
-from conversation.search_terms import Term
+from conversation.search_terms import Term, bare
 
-POSTGRES_INDEX: Final = "conversation_message_words"
-# Signs become spaces (`a.b` would be one word), what is longer than a tsvector may be is cut.
-_VECTOR: Final = (
-    "to_tsvector('simple', regexp_replace(left({body}, 100000), '[!-/:-@[-`{{-~]+', ' ', 'g'))"
-)
+POSTGRES_INDEX: Final = "conversation_message_words_2"
+_POSTGRES_INDEX_BEFORE: Final = "conversation_message_words"
+# Letters lose their marks (`bare`); signs become spaces (`a.b` would be one word, and where the locale is C
+# what typographic quotes embrace); what is longer than a tsvector may be is cut.
+_BARE: Final = r"normalize(regexp_replace(normalize(left({body}, 100000), NFD), '[\u0300-\u036f]+', '', 'g'), NFC)"
+_SIGNS: Final = r"[!-/:-@[-`{{-~\u00a1\u00ab\u00bb\u00bf\u2010-\u205f\u3000-\u3003\u3008-\u301f]+"
+_VECTOR: Final = f"to_tsvector('simple', regexp_replace({_BARE}, '{_SIGNS}', ' ', 'g'))"
 
 _SQLITE_TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS conversation_searchrow
@@ -63,6 +65,7 @@ def ensure(alias: str) -> None:
             f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {POSTGRES_INDEX} ON conversation_message"
             f" USING gin (({_VECTOR.format(body='body')}))",
         )
+        _execute(connection, f"DROP INDEX CONCURRENTLY IF EXISTS {_POSTGRES_INDEX_BEFORE}")
     elif connection.vendor == "sqlite" and _triggers(connection) != set(_SQLITE_TRIGGERS):
         try:
             _make_sqlite(connection, alias)
@@ -143,7 +146,7 @@ def _in_postgres(terms: Sequence[Term]) -> RawSQL:
     """Words have no sign that means anything in a tsquery; the quotes keep the parser from thinking so."""
     query = " & ".join(
         "("
-        + " <-> ".join(f"'{word}'" for word in term.words)
+        + " <-> ".join(f"'{bare(word)}'" for word in term.words)
         + (":*" if term.is_prefix else "")
         + ")"
         for term in terms

@@ -65,10 +65,35 @@ def _is_of_word(character: str) -> bool:
     return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
+# --- Letters without their marks: "cafe" finds "café" ---------------------------------------------
+_MARKS: Final = re.compile("[\u0300-\u036f]")
+
+
+def bare(text: str) -> str:
+    """The text without the accents, umlauts and other marks of its letters, as SQLite's index has it too."""
+    if text.isascii():
+        return text
+    without = _MARKS.sub("", unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFC", without) or text
+
+
+class _Bare(dict[int, str]):
+    """Each character bare, where that is one character: so places in a text stay what they are."""
+
+    def __missing__(self, code: int) -> str:
+        character = bare(chr(code))
+        self[code] = character if len(character) == 1 else chr(code)
+        return self[code]
+
+
+_BARE: Final = _Bare()
+
+
 # --- Where it is ---------------------------------------------------------------------------------
 def snippet(body: str, terms: list[Term]) -> Snippet:
     """The text around the first thing found, on one line; its beginning where nothing can be shown."""
-    found = [match.span() for match in _pattern(terms).finditer(body)] if terms else []
+    plain = body.translate(_BARE)
+    found = [match.span() for match in _pattern(terms).finditer(plain)] if terms else []
     begin = _beginning(body, found[0][0]) if found else 0
     end = min(len(body), begin + SNIPPET_CHARS)
     before, after = "…" if begin else "", "…" if end < len(body) else ""
@@ -90,8 +115,8 @@ def _pattern(terms: list[Term]) -> re.Pattern[str]:
 
 def _expression(term: Term) -> str:
     if term.is_unspaced:
-        return re.escape(term.text)
-    words = r"[\W_]+".join(re.escape(word) for word in term.words)
+        return re.escape(bare(term.text))
+    words = r"[\W_]+".join(re.escape(bare(word)) for word in term.words)
     rest = r"[^\W_]*" if term.is_prefix else ""
     return r"(?<![^\W_])" + words + rest + r"(?![^\W_])"
 

@@ -54,6 +54,7 @@ SAID = [
     "Zürich trains",
     "日本語の本を読む",
     "it's 3.14 or so, see https://example.org/path?x=1",
+    "the “Café Ångström”, naïve…",
 ]  # fmt: skip
 
 
@@ -74,8 +75,12 @@ SAID = [
         ("example.org", [6]),
         ("' OR 1=1 --", []),
         ("!!!", []),
+        ("cafe ", [7]),
+        ("CAFE\u0301 angstrom ", [7]),
+        ("naive ", [7]),
+        ("zurich", [4]),
     ],
-    ids=range(14),
+    ids=range(18),
 )
 def test_messages_are_found_by_their_words(
     room: Conversation, ada: User, say: Say, query: str, found: list[int]

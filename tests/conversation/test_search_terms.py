@@ -58,8 +58,11 @@ def shown(body: str, query: str) -> tuple[str, list[str]]:
         ("\U0001f375 tea \U0001f375 tea", "tea", ["tea", "tea"]),
         ("\u65e5\u672c\u8a9e\u306e\u672c", "\u672c", ["\u672c", "\u672c"]),
         ("nothing here", "elsewhere", []),
+        ("a Café, \U0001f375 a cafe", "cafe ", ["Café", "cafe"]),
+        ("a cafe", "CAFÉ ", ["cafe"]),
+        ("a cafe", "\u0301", []),
     ],
-    ids=range(7),
+    ids=range(10),
 )  # fmt: skip
 def test_what_was_found_is_highlighted(body: str, query: str, marks: list[str]) -> None:
     assert shown(body, query)[1] == marks
