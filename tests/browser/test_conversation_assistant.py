@@ -36,13 +36,33 @@ async def test_an_answer_survives_a_reload_in_its_middle_and_looks_the_same_to_a
     await ada.page.reload()
     await expect(answer(ada)).to_contain_text("Once upon")
     model.say("a **time**", ".")
-    await expect(answer(ada)).to_contain_text("Once upon a **time**.")
-    await expect(answer(grace)).to_contain_text("Once upon a **time**.")
+    for visitor in (ada, grace):
+        await expect(answer(visitor).locator("running-answer")).to_have_text("Once upon a time.")
+        await expect(answer(visitor).locator("running-answer strong")).to_have_text("time")
     model.end()
     for visitor in (ada, grace):
         await expect(answer(visitor).locator("running-answer")).to_have_count(0)
         await expect(answer(visitor).locator("strong")).to_have_text("time")
         await expect(answer(visitor).locator(".message-body")).to_have_text("Once upon a time.")
+
+
+async def test_an_answer_keeps_its_look_when_it_ends(dictated: DictatedSite, meet: Meet) -> None:
+    """The server's rendering takes the place of the page's own: what stands below must not jump."""
+    model, site = dictated.model, dictated.site
+    ada, _ = await meet(site)
+    await ada.say("@assistant list it")
+    model.say("## Why\n\nThree:\n\n- **one** of `them`\n- two\n  - and a half\n- three\n\n")
+    model.say("Then:\n1. first\n2. second\n\nAnd that is\nall there is.")
+    body = answer(ada).locator(".message-body")
+    await expect(body).to_contain_text("all there is.")
+    while_written = await height(body)
+    model.end()
+    await expect(answer(ada).locator("running-answer")).to_have_count(0)
+    assert abs(await height(body) - while_written) <= 6
+
+
+async def height(place: Locator) -> float:
+    return float(await place.evaluate("place => place.getBoundingClientRect().height"))
 
 
 async def test_an_answer_is_stopped_from_another_tab_and_goes_on_when_asked(

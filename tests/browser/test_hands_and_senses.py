@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.async_api import expect
 
+from tests.support.account import Account
 from tests.support.people import ADA, GRACE
 from tests.support.server import ROOT
 
@@ -154,6 +155,21 @@ async def test_no_page_scrolls_sideways(shared_site: Site, visit: Visit, width: 
     scroller = ada.page.locator("[data-scroller]")
     too_wide["messages"] = await scroller.evaluate("it => it.scrollWidth - it.clientWidth")
     assert {name: px for name, px in too_wide.items() if px > 0} == {}
+
+
+async def test_an_empty_composer_is_one_line_high_however_long_the_title(
+    shared_site: Site, visit: Visit
+) -> None:
+    site = shared_site
+    account = await Account.log_in(ADA, site)
+    ada = await visit(site, viewport={"width": 390, "height": 740})
+    await ada.log_in(ADA)
+    heights = []
+    for title in ("Tea", "Tea, " * 20 + "and cake"):
+        topic = await account.open_conversation(title=title)
+        await ada.page.goto(f"{site.url}/conversations/{topic.partition(':')[2]}/")
+        heights.append(await ada.field.evaluate("it => it.clientHeight"))
+    assert heights[0] == heights[1]
 
 
 async def test_the_first_paint_of_a_conversation_stays_where_it_is(

@@ -1,14 +1,17 @@
-import { FenceSplitter, inlineParts, type Step } from "./stream";
+import { FenceSplitter, growingParts, type InlinePart, inlineParts, type Step } from "./stream";
 
-/** By then a line has said whether it is an item of a list. */
+/** By then a line has said whether it is a heading or an item of a list. */
 const MOST_BEGUN = 40;
+/** So long is a mark: the end of what is shown may become one with what comes. */
+const MARK_CHARS = 2;
+const MARK = /[*`]/u;
 
 /**
  * `<running-answer>`: the text of an answer while it is written.
  *
- * A token costs one append to one text node, once per frame, however long the answer is. A line that
- * is whole is looked at once more, for bold words and code; the server's own rendering replaces all
- * of it in the end.
+ * A token costs one append to one text node, once per frame, however long the answer is. Only where a
+ * line begins, or where a mark comes, is that line looked at again, for bold words, code and lists; the
+ * server's own rendering replaces all of it in the end.
  */
 export class RunningAnswer extends HTMLElement {
   #splitter = new FenceSplitter();
@@ -16,6 +19,10 @@ export class RunningAnswer extends HTMLElement {
   #wanted = "";
   #frame = 0;
   #line: HTMLElement | null = null;
+  /** The line as it was said, marks and all. */
+  #said = "";
+  /** Where it grows. */
+  #tail = document.createTextNode("");
   #code: Text | null = null;
 
   /** The whole text so far. */
@@ -79,19 +86,27 @@ export class RunningAnswer extends HTMLElement {
     if (this.#line === null) {
       this.#line = document.createElement("span");
       this.#line.className = "line";
-      this.#line.append("");
+      this.#said = "";
       this.append(this.#line);
     }
-    (this.#line.lastChild as Text).appendData(piece);
-    this.#indent(this.#line);
+    this.#said += piece;
+    const isPlain = !MARK.test(this.#said.slice(-piece.length - MARK_CHARS));
+    if (isPlain && this.#said.length - piece.length > MOST_BEGUN) this.#tail.appendData(piece);
+    else this.#lay(this.#line, growingParts(this.#said));
   }
 
-  /** An item of a list stands where it will stand from its first words on. */
-  #indent(line: HTMLElement): void {
-    const begun = line.textContent ?? "";
-    if (line.dataset.depth !== undefined || begun.length > MOST_BEGUN) return;
-    const { depth } = inlineParts(begun);
+  #lay(line: HTMLElement, { depth, parts }: { depth: number; parts: InlinePart[] }): void {
     if (depth > 0) line.dataset.depth = String(Math.min(depth, 3));
+    else delete line.dataset.depth;
+    line.replaceChildren(
+      ...parts.map(({ tag, text }) => {
+        this.#tail = document.createTextNode(text);
+        if (tag === null) return this.#tail;
+        const element = document.createElement(tag);
+        element.append(this.#tail);
+        return element;
+      }),
+    );
   }
 
   #endLine(): void {
@@ -102,16 +117,7 @@ export class RunningAnswer extends HTMLElement {
       if (last?.className === "line") last.classList.add("line-end");
       return;
     }
-    const { depth, parts } = inlineParts(line.textContent ?? "");
-    if (depth > 0) line.dataset.depth = String(Math.min(depth, 3));
-    line.replaceChildren(
-      ...parts.map(({ tag, text }) => {
-        if (tag === null) return document.createTextNode(text);
-        const element = document.createElement(tag);
-        element.textContent = text;
-        return element;
-      }),
-    );
+    this.#lay(line, inlineParts(this.#said));
   }
 }
 

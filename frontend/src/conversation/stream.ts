@@ -73,24 +73,60 @@ export interface InlinePart {
   text: string;
 }
 
-const INLINE = /`([^`\n]+)`|\*\*(\S(?:[^*\n]*\S)?)\*\*|(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])/gu;
+const INLINE =
+  /`([^`\n]+)`|\*\*(\S(?:[^*\n]*\S)?)\*\*|(?<![\w*])\*([^\s*](?:[^*\n]*\S)?)\*(?![\w*])/gu;
+/** What a line that goes on has begun and not closed; a mark at its very end may yet begin or close something. */
+const OPEN = /`([^`\n]*)$|\*\*(\S[^*\n]*)?\*?$|(?<![\w*])\*([^\s*][^*\n]*)?$/u;
 const ITEM = /^( *)(?:[-*+]|\d{1,9}[.)])\s+/u;
 
-/** A whole line as it will look: bold words, code, headings, items of a list with their depth. */
+/** A line as it will look: bold words, code, headings, items of a list with their depth. */
 export function inlineParts(line: string): { depth: number; parts: InlinePart[] } {
   const heading = /^#{1,6}\s+(.*)$/u.exec(line)?.[1];
   if (heading !== undefined) return { depth: 0, parts: [{ tag: "strong", text: heading }] };
   const indent = ITEM.exec(line)?.[1];
-  const text = line.trimStart().replace(/^[-*+](\s+)/u, "•$1");
+  const { parts, rest } = closedParts(line.trimStart().replace(/^[-*+](\s+)/u, "•$1"));
+  if (rest !== "") parts.push({ tag: null, text: rest });
+  return { depth: depthOf(indent), parts };
+}
+
+/**
+ * The same for a line that goes on: what it has begun looks so from its first word on, and no mark is seen alone.
+ *
+ * The last part is the one that grows.
+ */
+export function growingParts(line: string): { depth: number; parts: InlinePart[] } {
+  if (/^#{1,6}(?:\s|$)/u.test(line)) {
+    return { depth: 0, parts: [{ tag: "strong", text: line.replace(/^#+\s*/u, "") }] };
+  }
+  const indent = ITEM.exec(line)?.[1];
+  const { parts, rest } = closedParts(line.trimStart().replace(/^[-*+](\s+)/u, "•$1"));
+  const open = OPEN.exec(rest);
+  if (open === null)
+    return { depth: depthOf(indent), parts: [...parts, { tag: null, text: rest }] };
+  if (open.index > 0) parts.push({ tag: null, text: rest.slice(0, open.index) });
+  parts.push(partOf(open));
+  return { depth: depthOf(indent), parts };
+}
+
+function depthOf(indent: string | undefined): number {
+  return indent === undefined ? 0 : 1 + Math.floor(indent.length / 2);
+}
+
+function partOf([, code, strong, em]: RegExpExecArray): InlinePart {
+  const tag = code !== undefined ? "code" : strong !== undefined ? "strong" : "em";
+  return {
+    tag: (code ?? strong ?? em) === undefined ? null : tag,
+    text: code ?? strong ?? em ?? "",
+  };
+}
+
+function closedParts(text: string): { parts: InlinePart[]; rest: string } {
   const parts: InlinePart[] = [];
   let end = 0;
   for (const match of text.matchAll(INLINE)) {
     if (match.index > end) parts.push({ tag: null, text: text.slice(end, match.index) });
-    const [, code, strong, em] = match;
-    const tag = code !== undefined ? "code" : strong !== undefined ? "strong" : "em";
-    parts.push({ tag, text: code ?? strong ?? em ?? "" });
+    parts.push(partOf(match));
     end = match.index + match[0].length;
   }
-  if (end < text.length) parts.push({ tag: null, text: text.slice(end) });
-  return { depth: indent === undefined ? 0 : 1 + Math.floor(indent.length / 2), parts };
+  return { parts, rest: text.slice(end) };
 }
