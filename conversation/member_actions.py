@@ -154,10 +154,10 @@ def do_add_member(
 
 @transaction.atomic
 def remove_member(conversation_id: uuid.UUID, user_id: int, command: RemoveMember) -> None:
-    """Takes a member out and the topic from all their sockets; one's own id leaves.
+    """Takes a member out and the topic from all their sockets; one's own id leaves; whoever is out already stays out.
 
     When the last owner goes, whoever has been in longest owns the conversation. Raises PushError:
-    "not_found" for strangers and for ids that are not in, "forbidden" for others than owners.
+    "not_found" for strangers and for ids that never were in, "forbidden" for others than owners.
     """
     conversation = lock(conversation_id)
     actor = queries.membership(conversation_id, user_id)
@@ -165,6 +165,8 @@ def remove_member(conversation_id: uuid.UUID, user_id: int, command: RemoveMembe
         leaver = actor
     else:
         _check_owner(conversation_id, user_id)
+        if _is_out(conversation_id, command.user_id):
+            return
         leaver = _member(conversation_id, command.user_id)
     do_remove_member(conversation, leaver, by=person_shape(actor))
 
@@ -198,6 +200,14 @@ def _check_owner(conversation_id: uuid.UUID, user_id: int) -> Member:
     if member.role != Member.Role.OWNER:
         raise PushError("forbidden", "Only an owner of the conversation may do that.")
     return member
+
+
+def _is_out(conversation_id: uuid.UUID, user_id: int) -> bool:
+    """Whether somebody was in and is no more."""
+    if Member.objects.filter(conversation_id=conversation_id, user_id=user_id).exists():
+        return False
+    removed = {"event": Change.Event.MEMBER_REMOVED, "payload__member__id": user_id}
+    return Change.objects.filter(conversation_id=conversation_id, **removed).exists()
 
 
 def _member(conversation_id: uuid.UUID, user_id: int) -> Member:

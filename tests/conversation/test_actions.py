@@ -314,6 +314,20 @@ def test_removing_somebody_who_is_not_in_is_refused(
     assert ear.told == []
 
 
+def test_removing_a_member_again_changes_nothing(
+    room: Conversation, ada: User, grace: User, ear: Ear
+) -> None:
+    actions.remove_member(room.id, ada.pk, RemoveMember(user_id=grace.pk))
+    told = len(ear.told)
+
+    actions.remove_member(room.id, ada.pk, RemoveMember(user_id=grace.pk))
+    assert len(ear.told) == told
+
+    actions.add_member(room.id, ada.pk, AddMember(username="grace"))
+    actions.remove_member(room.id, ada.pk, RemoveMember(user_id=grace.pk))
+    assert not Member.objects.filter(user=grace).exists()
+
+
 def test_when_the_last_owner_leaves_whoever_was_in_longest_owns_the_conversation(
     room: Conversation, ada: User, grace: User, linus: User, ear: Ear
 ) -> None:
