@@ -173,6 +173,9 @@ export class Deeds {
       if (this.editing?.id === message.id) this.#endEdit(message);
     } catch (error) {
       const isConflict = error instanceof Refusal && error.reason === "conflict";
+      // The refusal may be here before the fact: saving again must replace what there is now.
+      const current = isConflict ? (error.details.current as Message | undefined) : undefined;
+      if (current) this.#page.state.answered(current);
       const problem = isConflict
         ? "It was changed in the meantime, in another window perhaps. Saving again replaces that."
         : wordsOf(error);

@@ -3,6 +3,7 @@ import { type ConnectionLine, spokenLink } from "../realtime/connection_line";
 import type { Link } from "../realtime/link";
 import type { UserSocket } from "../realtime/user_socket";
 import { required } from "./required";
+import type { Room } from "./room";
 
 /** Shows the state of the line, says it once, and marks what is shown as old while it is gone. */
 export class LineWatch {
@@ -21,9 +22,13 @@ export class LineWatch {
     return state === "open" || state === "connecting";
   }
 
-  follow(socket: UserSocket): void {
+  follow(socket: UserSocket, room: Pick<Room, "watch">): void {
     this.#line.addEventListener("retry", () => socket.retryNow());
     socket.watch((link) => this.#changed(link));
+    // What is done while the server listens is done at once.
+    room.watch((isJoined) => {
+      required(".conversation").toggleAttribute("data-joined", isJoined);
+    });
   }
 
   #changed(link: Link): void {

@@ -1,12 +1,10 @@
 import { Announcer } from "../announcer";
 import { seenIn } from "../presence/attendance";
 import { Lobby } from "../presence/lobby";
-import { AssistantSettings } from "./assistant_settings";
-import { composerOn } from "./writing";
-import "../realtime/connection_line";
 import type { Link } from "../realtime/link";
 import { browserSurroundings } from "../realtime/session";
 import { UserSocket } from "../realtime/user_socket";
+import { AssistantSettings } from "./assistant_settings";
 import { isCommand } from "./candidates";
 import type { Composer, Written } from "./composer";
 import { copyText, Deeds, newClientId } from "./deeds";
@@ -34,6 +32,7 @@ import { ConversationState, type Meaning } from "./state";
 import { keepElapsed, StatusLine } from "./status_line";
 import type { ConversationTimeline } from "./timeline_element";
 import { browserTimers, seldom } from "./timers";
+import { composerOn } from "./writing";
 import "./timeline_element";
 import { UnsentMessages } from "./unsent";
 
@@ -114,7 +113,7 @@ class ConversationPage {
     this.#state.runs.replace(this.#start.runs ?? []);
     this.#draw();
     this.#listen();
-    this.#line.follow(this.#socket);
+    this.#line.follow(this.#socket, this.#room);
     this.#room.join();
     this.#lobby.join();
     this.#socket.open();
@@ -320,7 +319,6 @@ class ConversationPage {
 
   #refused(reason: string): void {
     this.#isOver = true;
-    this.#unsent.close();
     this.#composer.close(reason);
     this.#announcer.say(reason);
   }

@@ -98,6 +98,7 @@ export class Room {
   readonly roster: Roster;
   readonly #page: RoomPage;
   #waiting: (() => void)[] = [];
+  #watcher: (isJoined: boolean) => void = () => undefined;
 
   constructor(socket: UserSocket, conversationId: string, page: RoomPage) {
     this.#page = page;
@@ -120,6 +121,7 @@ export class Room {
       .receive("ok", (reply) => {
         this.#page.joined(reply as JoinReply);
         for (const go of this.#waiting.splice(0)) go();
+        this.#watcher(true);
       })
       .receive("error", (reply) => {
         const refusal = new Refusal(reply as Record<string, unknown>);
@@ -129,16 +131,25 @@ export class Room {
       });
   }
 
+  /** Calls `watcher` when the server begins to listen to this page, and when it ceases to. */
+  watch(watcher: (isJoined: boolean) => void): void {
+    this.#watcher = watcher;
+  }
+
   /** Resolves once the server listens, at once if it does already. */
   whenJoined(): Promise<void> {
     if (this.isJoined) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Asks for something; rejects with a Refusal, or with an Error when no answer comes. */
+  /**
+   * Asks for something; rejects with a Refusal, or with an Error when no answer comes.
+   *
+   * What is asked while the page is on its way in goes out as soon as it is.
+   */
   ask<Reply>(event: string, command: object): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      if (!this.isJoined) {
+      if (!this.isJoined && this.channel.state !== "joining") {
         reject(new Error("You are not connected."));
         return;
       }
@@ -192,11 +203,18 @@ export class Room {
         this.#page.told(event, payload as Record<string, unknown>);
       });
     }
-    this.channel.onError(() => this.#page.left());
+    this.channel.onError(() => this.#left());
     this.channel.onClose((reason) => {
       // "leave" is our own; the server closes a topic for good when we are no longer a member.
-      if (reason !== "leave") this.#page.refused("You are no longer in this conversation.");
+      if (reason === "leave") return;
+      this.#left();
+      this.#page.refused("You are no longer in this conversation.");
     });
+  }
+
+  #left(): void {
+    this.#page.left();
+    this.#watcher(false);
   }
 }
 

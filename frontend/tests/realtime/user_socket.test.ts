@@ -1,48 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Link } from "../../src/realtime/link";
 import { UserSocket } from "../../src/realtime/user_socket";
-
-/** A line whose other end is the test. */
-class FakeLine {
-  static lines: FakeLine[] = [];
-  static get newest(): FakeLine {
-    const line = FakeLine.lines.at(-1);
-    if (line === undefined) throw new Error("nobody has connected");
-    return line;
-  }
-
-  readyState = 0;
-  bufferedAmount = 0;
-  onopen: () => void = () => undefined;
-  onerror: (error: unknown) => void = () => undefined;
-  onmessage: (event: { data: string }) => void = () => undefined;
-  onclose: (event: { code: number; reason: string; wasClean: boolean }) => void = () => undefined;
-
-  constructor() {
-    FakeLine.lines.push(this);
-  }
-
-  send(): void {}
-
-  close(code = 1005): void {
-    this.end(code);
-  }
-
-  accept(): void {
-    this.readyState = 1;
-    this.onopen();
-  }
-
-  tell(topic: string, event: string, payload: object): void {
-    this.onmessage({ data: JSON.stringify([null, null, topic, event, payload]) });
-  }
-
-  end(code: number): void {
-    if (this.readyState === 3) return;
-    this.readyState = 3;
-    this.onclose({ code, reason: "", wasClean: code !== 1006 });
-  }
-}
+import { FakeLine } from "./fake_line";
 
 let links: Link[];
 let isSignedIn: boolean;
