@@ -12,6 +12,7 @@ from blockbuster import blockbuster_ctx
 from django.conf import settings as site_settings
 from django.contrib.auth.models import User
 
+from tests.support.deadline import PATIENCE_S
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 from tests.support.server import ServerKind, Site, build_database, build_once, copy_database
@@ -38,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder in ("integration", "browser"):
             item.add_marker(getattr(pytest.mark, folder))
             if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(120))
+                item.add_marker(pytest.mark.timeout(5 * PATIENCE_S))
 
 
 @pytest.fixture(autouse=True)

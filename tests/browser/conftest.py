@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from tests.support.browser import ARGUMENTS, DEMO, EXECUTABLE, Visitor
+from tests.support.deadline import PATIENCE_S
 from tests.support.dictated import Dictated, DictatedSite
 from tests.support.model_server import ModelServer
 from tests.support.people import ADA, GRACE
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from tests.conftest import StartSite
 
 # What a page shows in the end is the question; how soon it does depends on the machine.
-expect.set_options(timeout=15_000)
+PATIENCE_MS = PATIENCE_S * 1_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Visit(Protocol):
@@ -52,7 +54,9 @@ def shared_site(seeded_database: Path, tmp_path_factory: pytest.TempPathFactory)
 async def browser() -> AsyncIterator[Browser]:
     """The machine's own Chromium."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(
+            executable_path=EXECUTABLE, args=ARGUMENTS, timeout=PATIENCE_MS
+        )
         yield browser
         await browser.close()
 
@@ -66,6 +70,7 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
         context = await browser.new_context(
             **{"locale": "en-GB", "timezone_id": "Europe/Prague", **profile}
         )
+        context.set_default_timeout(PATIENCE_MS)
         visitor = Visitor(context, await context.new_page(), site)
         visitors.append(visitor)
         return visitor

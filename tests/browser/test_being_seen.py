@@ -45,8 +45,10 @@ async def test_whoever_left_is_shown_with_their_time_also_to_those_who_come_late
 
     again = await visit(site)
     await again.log_in(GRACE)
+    await has_state(at_home(ada, GRACE), "active")
     await choose(again, "When you were last here", "Keep no record")
     await again.page.close()
+    await expect(at_home(ada, GRACE)).to_contain_text("Last seen")  # she has left
     await ada.page.reload()
     await expect(at_home(ada, GRACE)).to_contain_text("Offline")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
@@ -49,6 +50,7 @@ async def test_what_came_while_one_was_away_stands_under_a_divider(
     row = ada.page.locator("[data-conversation]")
     await expect(row).not_to_have_attribute("data-unread", "")
     await grace.say("for later", "and more")
+    await grace.sees("for later", "and more")
     await expect(row).to_have_attribute("data-unread", "")
     await ada.open()
     await expect(ada.page.locator(".new-divider")).to_have_text("2 new messages")
@@ -112,15 +114,17 @@ async def test_what_was_not_sent_survives_leaving_the_page(
 async def test_the_page_says_when_it_will_try_again(start_site: StartSite, visit: Visit) -> None:
     site = start_site()
     ada = await visit(site)
-    await ada.page.add_init_script("Math.random = () => 0.999")  # no jitter: 1 s, 2 s, 4 s, 8 s
+    await ada.page.clock.install()
     await ada.enter(ADA)
     site.kill()
     await expect(ada.line).to_contain_text("Connection lost.")
-    # Long enough for the site to be back while the page still waits.
-    await expect(ada.line).to_contain_text("Trying again in 8 s", timeout=30_000)
+    await expect(ada.line).to_contain_text(re.compile(r"Trying again in [4-9] s"))
+    # For the page time stands still from here on: it does not try by itself while the site comes back.
+    await ada.page.clock.pause_at(await ada.page.evaluate("Date.now() / 1_000 + 0.5"))
     site.start()
     await ada.line.get_by_role("button", name="Try now").click()
     await ada.is_live()
+    await ada.page.clock.resume()
     await expect(ada.line).to_have_text("")
 
 

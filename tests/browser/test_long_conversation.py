@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.test_presence import has_state, member
 from tests.support.account import Account
 from tests.support.deadline import eventually
 from tests.support.long_conversation import TITLE, write_long_conversation
@@ -160,11 +161,12 @@ async def test_the_wheel_moves_the_list_under_the_pointer(long_site: Site, visit
         place = "document.querySelector('[data-scroller]').scrollTop"
         return bool(await ada.page.evaluate(place) <= -1_350)
 
-    await eventually(has_arrived, "list where the wheel has turned it", timeout_s=5)
+    await eventually(has_arrived, "list where the wheel has turned it")
 
 
 async def test_writing_and_what_others_do_touch_no_other_row(long_site: Site, visit: Visit) -> None:
     ada = await enter(visit, long_site)
+    await has_state(member(ada, ADA), "active")  # who is here has come, and is in the rows
     await ada.page.evaluate(LOAD, 800)
     await ada.page.evaluate(
         """async () => {

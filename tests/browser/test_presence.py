@@ -196,7 +196,5 @@ async def test_a_lost_line_leaves_people_as_they_were(start_site: StartSite, vis
     await expect(ada.page.locator("people-panel")).to_contain_text("Not connected. This is as it")
     await has_state(at_home(ada, GRACE), "active")
     site.start()
-    await expect(ada.page.locator("people-panel")).not_to_contain_text(
-        "Not connected", timeout=20_000
-    )
+    await expect(ada.page.locator("people-panel")).not_to_contain_text("Not connected")
     await has_state(at_home(ada, GRACE), "active")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.support.deadline import PATIENCE_S
+
 if TYPE_CHECKING:
     from tests.support.people import Person
     from tests.support.server import Site
@@ -33,7 +35,7 @@ class Account:
             base_url=self.url,
             verify=False,  # noqa: S501 - our own server
             headers={"Authorization": f"Bearer {self.access}"},
-            timeout=30,
+            timeout=PATIENCE_S,
             trust_env=False,
         ) as http:
             answer = await http.request(method, f"/api/v1/{path}", json=body or None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from playwright.async_api import expect
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page
+    from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, WebSocketRoute
 
     from tests.support.people import Person
     from tests.support.server import Site
@@ -86,14 +86,15 @@ class Visitor:
         return self.page.locator(".message").filter(has=self.page.get_by_text(text, exact=True))
 
     async def is_live(self) -> None:
-        """Waits until the page is connected."""
-        await expect(self.line).to_have_attribute("data-state", "open", timeout=20_000)
+        """Waits until the server listens to the page: it is connected, and has joined its conversation."""
+        await expect(self.page.locator(".conversation[data-joined]")).to_be_attached()
+        await expect(self.line).to_have_attribute("data-state", "open")
 
     async def sees(self, *texts: str) -> None:
         """Waits until each of these is here once, confirmed by the server, in this order."""
         for text in texts:
             sent = self.message(text).and_(self.page.locator("[data-seq]"))
-            await expect(sent).to_have_count(1, timeout=20_000)
+            await expect(sent).to_have_count(1)
             await expect(self.message(text)).to_have_count(1)
         bodies = [body for body in await self.bodies() if body in texts]
         assert bodies == list(texts)
@@ -124,3 +125,33 @@ class Visitor:
         found = re.search(r"/conversations/([0-9a-f-]{36})/", self.page.url)
         assert found is not None
         return found[1]
+
+
+class Gate:
+    """Between pages and their server: what the server says waits while it is shut. Put it there before a page opens."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self._waiting: list[tuple[WebSocketRoute, str | bytes]] = []
+
+    @classmethod
+    async def shut(cls, page: Page) -> Gate:
+        """Lines of this page that are opened from here on stand, but nothing comes through them."""
+        gate = cls()
+        await page.route_web_socket("**/socket/websocket*", gate._pass_on)
+        return gate
+
+    def open(self) -> None:
+        """Lets through what has waited, and all that comes."""
+        self._is_open = True
+        for line, said in self._waiting:
+            line.send(said)
+
+    def _pass_on(self, line: WebSocketRoute) -> None:
+        def hear(said: str | bytes) -> None:
+            if self._is_open:
+                line.send(said)
+            else:
+                self._waiting.append((line, said))
+
+        line.connect_to_server().on_message(hear)

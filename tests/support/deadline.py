@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 PAUSE_S = 0.02
+PATIENCE_S = 60.0
+"""So long a test waits for what must come; it goes on once it is there, so this costs only where something is wrong."""
 
 
-def wait_for(look: Callable[[], Found], what: str, *, timeout_s: float = 20) -> Found:
+def wait_for(look: Callable[[], Found], what: str, *, timeout_s: float = PATIENCE_S) -> Found:
     """Returns the first truthy answer of `look`; TimeoutError names `what` when none comes."""
     until = time.monotonic() + timeout_s
     while not (found := look()):
@@ -24,7 +26,7 @@ def wait_for(look: Callable[[], Found], what: str, *, timeout_s: float = 20) -> 
 
 
 async def eventually(
-    look: Callable[[], Awaitable[Found]], what: str, *, timeout_s: float = 20
+    look: Callable[[], Awaitable[Found]], what: str, *, timeout_s: float = PATIENCE_S
 ) -> Found:
     """The same for a coroutine function, without holding the event loop."""
     until = time.monotonic() + timeout_s

@@ -6,6 +6,8 @@ import re
 import urllib.request
 from typing import TYPE_CHECKING
 
+from tests.support.deadline import PATIENCE_S
+
 if TYPE_CHECKING:
     from tests.support.server import Site
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 def metric(site: Site, name: str, **labels: str) -> float:
     """The sum of all samples whose name ends so and that carry these labels; 0 if there are none."""
     address = f"{site.url}/metrics"
-    with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own server
+    with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:  # noqa: S310 - our own server
         text = answer.read().decode()
     wanted = {f'{label}="{value}"' for label, value in labels.items()}
     total = 0.0

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from tests.support.deadline import PATIENCE_S
 from tests.support.model_server import content, finish
 
 if TYPE_CHECKING:
     from tests.support.model_server import Exchange
-
-WAIT_S = 20.0
 
 
 class Tap:
@@ -49,4 +48,4 @@ class Tap:
 
     async def asked(self) -> Exchange:
         """The next request."""
-        return await asyncio.wait_for(self.exchanges.get(), WAIT_S)
+        return await asyncio.wait_for(self.exchanges.get(), PATIENCE_S)

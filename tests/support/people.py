@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from tests.support.deadline import PATIENCE_S
+
 if TYPE_CHECKING:
     from tests.support.server import Site
 
@@ -30,7 +32,12 @@ class Person:
 
     async def log_in(self, site: Site) -> Tokens:
         """Logs in over REST: a new client session each time."""
-        async with httpx.AsyncClient(base_url=site.url, verify=False, trust_env=False) as client:  # noqa: S501 - our own server
+        async with httpx.AsyncClient(
+            base_url=site.url,
+            verify=False,  # noqa: S501 - our own server
+            timeout=PATIENCE_S,
+            trust_env=False,
+        ) as client:
             answer = await client.post(
                 "/api/v1/token/", json={"username": self.username, "password": self.password}
             )
@@ -45,6 +52,7 @@ class Person:
             base_url=f"{site.url}/api/v1",
             headers={"Authorization": f"Bearer {tokens.access}"},
             verify=False,  # noqa: S501 - our own server
+            timeout=PATIENCE_S,
             trust_env=False,
         )
 

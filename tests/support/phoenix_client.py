@@ -19,10 +19,11 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.support.deadline import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-PATIENCE_S = 10.0
 PRESENCE = frozenset({"presence_state", "presence_diff", "presence_counts"})
 BEARER = "base64url.bearer.phx."
 
@@ -111,7 +112,8 @@ class PhoenixClient:
         parameters = {"vsn": "2.0.0", **({"token": token} if token else {}), **(query or {})}
         if bearer is not None:
             options["subprotocols"] = bearer_protocols(bearer)
-        options = {"ping_interval": None, "compression": None, "proxy": None, **options}
+        quiet = {"ping_interval": None, "compression": None, "proxy": None}
+        options = quiet | {"open_timeout": PATIENCE_S} | options
         return cls(await connect(f"{url}?{urlencode(parameters)}", **options))
 
     async def send(self, frame: str | bytes) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import psycopg
 
-from tests.support.deadline import wait_for
+from tests.support.deadline import PATIENCE_S, wait_for
 from tests.support.ports import free_port
 
 
@@ -99,7 +99,7 @@ class PostgresServer:
         """Fast shutdown: open connections are cut, the folder goes away."""
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(20)
+            self.process.wait(PATIENCE_S)
             self.process = None
         shutil.rmtree(self.folder, ignore_errors=True)
 

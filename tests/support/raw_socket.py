@@ -15,8 +15,9 @@ import struct
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
+from tests.support.deadline import PATIENCE_S
+
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
-PATIENCE_S = 10.0
 
 
 class Frame(NamedTuple):

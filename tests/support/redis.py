@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from tests.support.deadline import wait_for
+from tests.support.deadline import PATIENCE_S, wait_for
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class RedisServer:
         """Kills the server, as a crash would: nothing is saved, every link breaks."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
             self.process = None
 
     def restart(self) -> Self:

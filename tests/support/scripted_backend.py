@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from conversation.assistant import actions, engine, registration
 from conversation.assistant.job import BackendError
+from tests.support.deadline import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import pytest
 
     from conversation.assistant.job import Event, Job, Kind
-
-WAIT_S = 10.0
 
 
 class Writing:
@@ -72,7 +71,7 @@ class ScriptedBackend:
 
     async def asked(self) -> Writing:
         """The next answer that is wanted."""
-        return await asyncio.wait_for(self._asked.get(), WAIT_S)
+        return await asyncio.wait_for(self._asked.get(), PATIENCE_S)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Makes it the one that is configured."""

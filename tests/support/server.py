@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from tests.support.deadline import wait_for
+from tests.support.deadline import PATIENCE_S, wait_for
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,11 +186,11 @@ class Site:
                 start_new_session=True,
             )
 
-    def start(self, *, timeout_s: float = 40) -> Self:
+    def start(self) -> Self:
         """Starts the process and waits until it says that it is ready."""
         self.launch()
         try:
-            wait_for(self.is_ready_or_dead, f"answer of {self.url}/readyz", timeout_s=timeout_s)
+            wait_for(self.is_ready_or_dead, f"answer of {self.url}/readyz")
         except TimeoutError:
             self.kill()
             raise
@@ -221,12 +221,12 @@ class Site:
         """Sends a signal to the server's own process."""
         os.kill(self.pid, number)
 
-    def wait(self, *, timeout_s: float = 20) -> int:
+    def wait(self, *, timeout_s: float = PATIENCE_S) -> int:
         """Waits for the end of the process; returns its exit code."""
         assert self.process is not None
         return self.process.wait(timeout_s)
 
-    def stop(self, *, timeout_s: float = 20) -> int:
+    def stop(self, *, timeout_s: float = PATIENCE_S) -> int:
         """Asks the server to end (SIGTERM) and returns its exit code; kills it when it does not."""
         if not self.is_running:
             return self.process.returncode if self.process else 0
@@ -241,7 +241,7 @@ class Site:
         assert self.process is not None
         if self.is_running:
             os.killpg(self.pid, signal.SIGKILL)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE_S)
 
     def restart(self) -> Self:
         """Stops and starts again on the same port and database."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from commsite.realtime import json_codec
 from commsite.realtime.auth import ClientContext, Identity
 from commsite.realtime.user_socket import UserSocket
+from tests.support.deadline import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from commsite.realtime.hub import Hub
     from commsite.realtime.outbox import Outbox
 
-WAIT_S = 5.0
 TURNS = 25
 _numbers = itertools.count(1)
 
@@ -101,7 +101,7 @@ class MemoryTransport:
     async def news(self) -> None:
         """Waits for something written."""
         self._news.clear()
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await self._news.wait()
 
 

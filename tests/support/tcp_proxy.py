@@ -12,6 +12,7 @@ import struct
 import threading
 from typing import TYPE_CHECKING, Literal, Self
 
+from tests.support.deadline import PATIENCE_S
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class TcpProxy:
 
     def _do(self, work: Coroutine[None, None, None]) -> None:
         """Runs it on the loop and waits until it is done."""
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -142,7 +143,7 @@ class TcpProxy:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
 
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(PATIENCE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self._loop.close()

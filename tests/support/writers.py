@@ -14,6 +14,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.support.deadline import PATIENCE_S
 from tests.support.server import ROOT, clean_environment
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Writers:
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=PATIENCE_S)
 
 
 def fork_each(writers: list[list[Any]], verbs: dict[str, Callable[..., object]]) -> list[Any]:

@@ -81,7 +81,7 @@ async def test_the_warning_comes_before_the_end_and_the_end_is_4401(
     async def closed() -> Any:
         return closed_with(socket)
 
-    code, _ = await eventually(closed, "close", timeout_s=5)
+    code, _ = await eventually(closed, "close")
     events = [frame[3] for frame in transport_of(socket).frames if frame[2] == "client"]
     assert code == CloseCode.UNAUTHENTICATED
     assert events == ["token_expiring", "closing"]
@@ -99,7 +99,7 @@ async def test_a_renewed_socket_outlives_its_first_token(
     async def closed() -> Any:
         return closed_with(ends_first)
 
-    await eventually(closed, "close of the socket that was not renewed", timeout_s=5)
+    await eventually(closed, "close of the socket that was not renewed")
     assert closed_with(socket) is None
 
 
@@ -157,7 +157,7 @@ async def join(socket: UserSocket, topic: str) -> Any:
     async def answered() -> Any:
         return [frame[4] for frame in transport_of(socket).frames if frame[1] == "1"]
 
-    (reply,) = await eventually(answered, "reply", timeout_s=2)
+    (reply,) = await eventually(answered, "reply")
     return reply
 
 
@@ -192,5 +192,5 @@ async def test_all_devices_hear_of_changed_preferences(socket: UserSocket, ada: 
         frames = transport_of(socket).frames
         return [frame[4] for frame in frames if frame[2:4] == [topic, "preferences_changed"]]
 
-    (payload,) = await eventually(told, "preferences_changed", timeout_s=2)
+    (payload,) = await eventually(told, "preferences_changed")
     assert payload["preferences"]["theme"] == "dark"
