@@ -60,6 +60,7 @@ function open({ socket: name, url, params, authToken, transport, options = {} })
   socket.onOpen(() => tell("socket_open", { socket: name, transport: socket.conn?.constructor.name }));
   socket.onClose((close) => tell("socket_close", { socket: name, code: close?.code ?? null }));
   socket.onError(() => tell("socket_error", { socket: name }));
+  socket.onMessage(({ topic, event }) => topic === "phoenix" && event === "phx_reply" && tell("beat", { socket: name }));
   socket.connect();
 }
 
@@ -119,6 +120,7 @@ const verbs = {
   ping: ({ socket }, answer) => {
     if (!sockets.get(socket).ping((rtt) => answer({ rtt }))) answer({ rtt: null });
   },
+  healthy: ({ socket }, answer) => answer(sockets.get(socket).primaryPassedHealthCheck === true),
   close: ({ socket }, answer) => sockets.get(socket).disconnect(() => answer(null)),
   // What a network failure does: the connection breaks without a word.
   cut: ({ socket }, answer) => answer(sockets.get(socket).conn.terminate() ?? null),

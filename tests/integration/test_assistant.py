@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.conftest import KINDS
 from tests.support.account import Account
+from tests.support.deadline import PATIENCE_S
 from tests.support.metrics import metric
 from tests.support.model_server import ModelServer, content, falls_silent_after, refuses
 from tests.support.people import ADA
@@ -76,5 +77,5 @@ async def test_a_site_that_ends_closes_its_requests_to_the_model(
         watcher = await watch(site)
         await watcher.until_shown(await ask(watcher), "Once upon")
         site.signal(signal.SIGTERM)
-        await asyncio.wait_for(server.exchanges[0].gone.wait(), 20)
+        await asyncio.wait_for(server.exchanges[0].gone.wait(), PATIENCE_S)
         assert await asyncio.to_thread(site.wait) == 0

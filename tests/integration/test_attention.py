@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
     Enter = Callable[..., Any]
 
-EXPIRY_S = 3
+
+@pytest.fixture
+def expiry_s() -> int:
+    """So long somebody types who does not say so again: longer than any test but the one about it."""
+    return 600
 
 
 @pytest.fixture
-def cluster(redis: RedisServer, sites: Sites) -> tuple[Site, Site]:
-    environment = {"REDIS_URL": redis.url, "COMMSITE_TYPING_EXPIRY_S": str(EXPIRY_S)}
+def cluster(redis: RedisServer, sites: Sites, expiry_s: int) -> tuple[Site, Site]:
+    environment = {"REDIS_URL": redis.url, "COMMSITE_TYPING_EXPIRY_S": str(expiry_s)}
     here = sites("uvicorn", environment=environment)
     there = sites("daphne", database_url=here.database_url, environment=environment)
     return here, there
@@ -143,6 +147,7 @@ async def test_people_who_type_in_two_processes_are_shown_together_and_go_one_by
         await typing_on(tab, [])
 
 
+@pytest.mark.parametrize("expiry_s", [3])
 async def test_those_who_typed_in_a_process_that_was_killed_stop_by_themselves(
     cluster: tuple[Site, Site], room: str, enter: Enter
 ) -> None:

@@ -7,25 +7,25 @@ import json
 import signal
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import pytest
 
+from tests.integration.test_slow_client import join_raw, stuff
 from tests.support.account import Account
 from tests.support.deadline import eventually
 from tests.support.metrics import metric
 from tests.support.people import ADA, GRACE, LINUS
 from tests.support.phoenix_client import PhoenixClient
-from tests.support.raw_socket import TEXT, RawSocket
+from tests.support.raw_socket import TEXT
 from tests.support.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Sites
+    from tests.support.raw_socket import RawSocket
     from tests.support.redis import RedisServer
     from tests.support.server import Site
 
 MOVED = "cursor_moved"
-LONG_BODY = "x" * 16_000
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_the_cursors_of_a_killed_process_end_for_everybody_with_its_people
     environment = {
         "REDIS_URL": redis.url,
         "COMMSITE_PRESENCE_BROADCAST_S": "0.3",
-        "COMMSITE_PRESENCE_DOWN_S": "2",
+        "COMMSITE_PRESENCE_DOWN_S": "5",
         "COMMSITE_PRESENCE_GRACE_S": "1",
     }
     here = sites("uvicorn", environment=environment)
@@ -193,22 +193,14 @@ async def test_a_client_that_does_not_read_gets_one_place_for_each_connection(
     site = sites("uvicorn", environment={"COMMSITE_CURSORS_PER_S": "1000"})
     ada, grace, linus = [await Account.log_in(person, site) for person in (ADA, GRACE, LINUS)]
     room = await ada.open_conversation("grace", "linus")
-    query = urlencode({"token": ada.access, "vsn": "2.0.0"})
-    slow = await RawSocket.connect(f"{site.socket_url}?{query}")
-    await slow.push("1", "1", room, "phx_join", {})
-    assert (await slow.read_reply("1"))["status"] == "ok"
+    slow, _ = await join_raw(site, ada, room)
     async with (
         await PhoenixClient.connect(site.socket_url, token=grace.access) as mover,
         await PhoenixClient.connect(site.socket_url, token=linus.access) as bystander,
     ):
         await mover.join(room)
         await bystander.join(room)
-        sent = 0
-        while not metric(site, "deliveries_deferred_total"):
-            assert sent < 1_000, "16 MB were sent and nothing had to wait"
-            command = {"body": LONG_BODY, "client_id": f"c{sent}"}
-            await mover.call(room, "send_message", command)
-            sent += 1
+        sent = await stuff(mover, room, site)
         before = metric(site, "deliveries_conflated_total")
         view = View(bystander)
         for number in range(40):

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.account import Account
+from tests.support.deadline import PATIENCE_S
 from tests.support.people import ADA, GRACE
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ async def parts(size: int) -> AsyncIterator[bytes]:
 async def store(account: Account, address: str, size: int) -> httpx.Response:
     """Uploads a file of so many bytes."""
     form = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(size + FRAME)}
-    async with httpx.AsyncClient(headers=form | bearer(account), timeout=60) as http:
+    async with httpx.AsyncClient(headers=form | bearer(account), timeout=PATIENCE_S) as http:
         return await http.post(account.url + address, content=parts(size))
 
 
@@ -71,7 +72,7 @@ async def test_a_large_file_goes_in_and_out(sites: Sites, kind: ServerKind, tmp_
     said = {"body": "", "client_id": "f1", "attachment_ids": [file["id"]]}
     await ada.call("POST", f"conversations/{room}/messages/", **said)
     received = 0
-    async with httpx.AsyncClient(headers=bearer(grace), timeout=60) as http:
+    async with httpx.AsyncClient(headers=bearer(grace), timeout=PATIENCE_S) as http:
         async with http.stream("GET", site.url + file["url"]) as answer:
             async for part in answer.aiter_bytes():
                 numbers = {received // MEGABYTE, (received + len(part) - 1) // MEGABYTE}

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.support.account import Account
+from tests.support.deadline import PATIENCE_S
 from tests.support.people import ADA, GRACE
 from tests.support.phoenix_client import PRESENCE, ErrorReply, PhoenixClient
 
@@ -104,5 +105,5 @@ async def test_sockets_and_rest_of_one_person_have_one_rate_and_the_socket_stays
 async def _post(account: Account, room: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {account.access}"}
     address = f"{account.url}/api/v1/conversations/{room.partition(':')[2]}/messages/"
-    async with httpx.AsyncClient(headers=headers, timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(headers=headers, timeout=PATIENCE_S, trust_env=False) as http:
         return await http.post(address, json={"body": "too much", "client_id": "c3"})

@@ -172,11 +172,13 @@ async def test_array_buffers_are_pushed_replied_and_broadcast_as_binary_frames(
 async def test_heartbeats_are_answered_with_and_without_a_channel(
     js: PhoenixJs, site: Site, transport: str, topic: str
 ) -> None:
-    await open_socket(js, site, transport, options={"heartbeatIntervalMs": 100})
+    # The client takes a line for dead where a heartbeat is not answered before the next one is due.
+    await open_socket(js, site, transport, options={"heartbeatIntervalMs": 3_000})
     assert await js.ping("a") is not None
     await js.join("a", "room", topic)
     for _ in range(10):
         assert await js.ping("a") is not None
+    await js.wait_for("beat", socket="a", times=12)  # one of them was the client's own
     assert not js.heard("socket_close", socket="a")
 
 
@@ -204,10 +206,11 @@ async def test_where_no_websocket_gets_through_the_client_falls_back_to_long_pol
 async def test_a_healthy_websocket_does_not_fall_back(
     js: PhoenixJs, site: Site, topic: str
 ) -> None:
-    await open_socket(js, site, "websocket", options={"longPollFallbackMs": 1_000})
+    await open_socket(js, site, "websocket", options={"longPollFallbackMs": 30_000})
     await js.join("a", "room", topic)
     for _ in range(3):
         assert await js.ping("a") is not None
+    assert await js.is_healthy("a")
     assert {e["transport"] for e in js.heard("socket_open")} == {"WebSocket"}
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.account import Account
 from tests.support.crowd import Crowd, Gone, View, Visitor, make_people
+from tests.support.deadline import PATIENCE_S
 from tests.support.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ BROADCAST_S, DOWN_S, GRACE_S = (0.5, 40.0, 32.0) if IS_NIGHTLY else (0.3, 6.0, 5
 SHORT_S, LONG_S = (6.0, DOWN_S + 1.5) if IS_NIGHTLY else (2.0, DOWN_S + 1.0)
 SLACK_S = 12.0 if IS_NIGHTLY else 4 * BROADCAST_S + 1.0
 """What the link needs to stand again and processes to catch up; and a thousand who come back at once, to be shown."""
-REST_S = 180.0 if IS_NIGHTLY else 20.0
+REST_S = 180.0 if IS_NIGHTLY else PATIENCE_S
 """How long a round may take to come to rest; how long it took is in the report."""
 SETTINGS = {
     "COMMSITE_PRESENCE_BROADCAST_S": str(BROADCAST_S),
@@ -302,7 +303,7 @@ def rounds(chance: random.Random) -> list[tuple[Callable[[Round], Awaitable[None
     return [(blow, chance.randrange(3)) for blow in blows]
 
 
-@pytest.mark.timeout(3600 if IS_NIGHTLY else 120)
+@pytest.mark.timeout(3600 if IS_NIGHTLY else 10 * PATIENCE_S)
 async def test_everybody_shows_the_truth_after_every_blow_and_nobody_leaves_who_is_here(
     cluster: list[Site],
     redis: RedisServer,

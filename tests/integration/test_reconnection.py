@@ -109,7 +109,7 @@ async def test_heartbeats_and_other_topics_are_answered_while_a_push_and_a_join_
     site, holder = held_database
     ada = await Account.log_in(ADA, site)
     room = await ada.open_conversation("grace")
-    a = await enter(js, ada, room, "websocket", options={"heartbeatIntervalMs": 200})
+    a = await enter(js, ada, room, "websocket", options={"heartbeatIntervalMs": 5_000})
     await js.join(a, "quick", "bench:quick")
     other = await ada.open_conversation("grace", title="Other")
     holder.execute("BEGIN IMMEDIATE")

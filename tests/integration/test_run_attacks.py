@@ -24,6 +24,7 @@ from tests.support.run_arena import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from tests.integration.conftest import Sites
     from tests.support.onlookers import Onlooker
@@ -76,27 +77,31 @@ async def test_of_two_who_answer_at_the_same_instant_one_decides_and_it_happens_
         assert await arena.noted() == yes[winner]
 
 
+@pytest.mark.parametrize("database", DATABASES)
 async def test_an_answer_at_the_instant_of_expiry_counts_or_does_not_and_never_both(
-    arena: Arena,
+    sites: Sites, tmp_path: Path, request: pytest.FixtureRequest, database: str
 ) -> None:
-    ada, grace, _ = await arena.enter()
-    for number in range(ROUNDS):
-        run = (await arena.ask(grace, f"note {number}"))["run"]
-        await until_asked(ada)
-        await asyncio.sleep(0.97 + number * 0.06 / ROUNDS)
-        answers = await at_once(approve(ada, run), approve(grace, run))
-        message = await grace.completed(run["id"])
+    url = own_database(database, request, tmp_path)
+    with clustered(sites, tmp_path, approval_s=1, database_url=url) as cluster:
+        async with arena_of(cluster) as arena:
+            ada, grace, _ = await arena.enter()
+            for number in range(ROUNDS):
+                run = (await arena.ask(grace, f"note {number}"))["run"]
+                await until_asked(ada)
+                await asyncio.sleep(0.97 + number * 0.06 / ROUNDS)
+                answers = await at_once(approve(ada, run), approve(grace, run))
+                message = await grace.completed(run["id"])
 
-        said = sorted(told(answer) for answer in answers)
-        (part,) = message["run"]["parts"]
-        state = part["approval"]["state"]
-        assert said in (
-            [("conflict", "approved"), ("ok", "approved")],
-            [("conflict", "expired"), ("conflict", "expired")],
-        )
-        assert said[0][1] == state
-        assert part["status"] == ("done" if state == "approved" else "denied")
-        assert await arena.noted() == (state == "approved")
+                said = sorted(told(answer) for answer in answers)
+                (part,) = message["run"]["parts"]
+                state = part["approval"]["state"]
+                assert said in (
+                    [("conflict", "approved"), ("ok", "approved")],
+                    [("conflict", "expired"), ("conflict", "expired")],
+                )
+                assert said[0][1] == state
+                assert part["status"] == ("done" if state == "approved" else "denied")
+                assert await arena.noted() == (state == "approved")
 
 
 async def test_leave_and_stop_at_the_same_instant(arena: Arena) -> None:

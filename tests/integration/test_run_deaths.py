@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest_asyncio
 
-from tests.support.deadline import wait_for
+from tests.support.deadline import PATIENCE_S, wait_for
 from tests.support.metrics import metric
 from tests.support.run_arena import (
     Arena,
@@ -42,10 +42,10 @@ async def leave_for_what_is_gone(
     run = (await arena.ask(linus, "note never"))["run"]
     await until_asked(grace)
     await arena.onlookers.leave(ada, linus)
-    go()
     ada = await arena.onlookers.enter(arena.there, arena.accounts[0])
+    go()
     (leave,) = await at_once(approve(ada, run))
-    return await asyncio.wait_for(grace.completed(run["id"]), 20), leave
+    return await asyncio.wait_for(grace.completed(run["id"]), PATIENCE_S), leave
 
 
 async def test_leave_given_after_the_process_was_killed_changes_nothing_and_is_shown(

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from tests.integration.test_slow_client import join_raw
 from tests.support.account import Account
+from tests.support.deadline import PATIENCE_S
 from tests.support.metrics import metric
 from tests.support.model_server import ModelServer
 from tests.support.model_tap import Tap
@@ -79,7 +80,7 @@ async def test_killed_mid_stream_under_twenty_viewers_keeps_the_text_and_tells_a
         await watch(site, people[n % 3], room, since=watcher.reply["seq"])
         for n, watcher in enumerate(watchers)
     ]
-    messages = [await asyncio.wait_for(watcher.completed(run_id), 20) for watcher in back]
+    messages = [await asyncio.wait_for(watcher.completed(run_id), PATIENCE_S) for watcher in back]
 
     assert {(each["run"]["status"], each["body"]) for each in messages} == {
         ("interrupted", messages[0]["body"])
@@ -109,7 +110,7 @@ async def test_two_processes_show_the_same_and_stop_each_others_runs(
     late = await watch(there, grace, room)
 
     verdict = await reader.call("cancel_run", run_id=run_id)
-    await asyncio.wait_for(exchange.gone.wait(), 10)
+    await asyncio.wait_for(exchange.gone.wait(), PATIENCE_S)
 
     assert (verdict["verdict"], verdict["offset"]) == ("stopped", 13)
     for watcher in (asker, reader, late):
@@ -138,12 +139,12 @@ async def test_the_other_process_ends_what_a_killed_one_has_left_and_takes_what_
 
     here.kill()
 
-    message = await asyncio.wait_for(reader.completed(run_id), 20)
+    message = await asyncio.wait_for(reader.completed(run_id), PATIENCE_S)
     assert (message["run"]["status"], message["body"]) == ("interrupted", "Half")
     await model.asked()
     model.say("Whole.")
     model.end()
-    ended = await asyncio.wait_for(reader.completed(waiting["run"]["id"]), 20)
+    ended = await asyncio.wait_for(reader.completed(waiting["run"]["id"]), PATIENCE_S)
     assert (ended["run"]["status"], ended["body"]) == ("finished", "Whole.")
     await reader.client.close()
 
@@ -163,7 +164,7 @@ async def test_a_server_that_drains_lets_a_run_end_or_interrupts_it_with_its_tex
     await asker.until_shown(run_id, "Half")
 
     site.signal(signal.SIGTERM)
-    await asyncio.to_thread(site.wait, timeout_s=20)
+    await asyncio.to_thread(site.wait)
     await asyncio.to_thread(site.restart)
     back = await watch(site, ada, room)
 

@@ -9,12 +9,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.support.deadline import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CLIENTS = Path(__file__).resolve().parents[1] / "clients_js"
 VERSIONS = ("phoenix1616", "phoenix1721", "phoenix1815", "phoenix1816")
-PATIENCE_S = 30.0
 Event = dict[str, Any]
 
 
@@ -121,6 +122,11 @@ class PhoenixJs:
         """Sends an explicit heartbeat; the round trip in ms, None when the socket is not open."""
         rtt: float | None = (await self._do("ping", socket=socket))["rtt"]
         return rtt
+
+    async def is_healthy(self, socket: str) -> bool:
+        """Whether the client has found its first transport good, so that it will fall back to no other."""
+        found: bool = await self._do("healthy", socket=socket)
+        return found
 
     async def cut(self, socket: str) -> None:
         """Breaks the WebSocket without a close frame."""

@@ -104,7 +104,10 @@ class Cluster(NamedTuple):
 
 
 @contextlib.contextmanager
-def clustered(sites: Sites, folder: Path, **database: Any) -> Iterator[Cluster]:
+def clustered(
+    sites: Sites, folder: Path, *, approval_s: float = 600, **database: Any
+) -> Iterator[Cluster]:
+    """Two processes on one Redis; what asks for leave waits `approval_s` for it."""
     with RedisServer(folder) as redis:
         port = free_port()
         environment = {
@@ -112,7 +115,7 @@ def clustered(sites: Sites, folder: Path, **database: Any) -> Iterator[Cluster]:
             "ASSISTANT_BASE_URL": f"http://127.0.0.1:{port}/v1",
             "ASSISTANT_MODEL": "small",
             "COMMSITE_ASSISTANT_LEASE_S": "3",
-            "COMMSITE_ASSISTANT_APPROVAL_S": "1",
+            "COMMSITE_ASSISTANT_APPROVAL_S": str(approval_s),
             "REDIS_URL": redis.url,
         }
         here = sites(environment=environment, **database)
