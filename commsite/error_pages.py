@@ -8,6 +8,7 @@ import logging
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from commsite.realtime.errors import REASONS
 
@@ -25,18 +26,32 @@ def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, 400, "bad_request")
 
 
+def unproven(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The answer to a form without its token (CSRF), with the way to the page where it stands."""
+    return _answer(request, 403, "forbidden", "403_csrf.html", back=_form_of(request))
+
+
 def crashed(request: HttpRequest) -> HttpResponse:
     """The answer when a view has crashed; nothing is told of how."""
     return _answer(request, 500, "internal_error")
 
 
-def _answer(request: HttpRequest, status: int, reason: str) -> HttpResponse:
+def _form_of(request: HttpRequest) -> str:
+    """The page of this site that sent the request; empty where the browser does not say."""
+    page = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure())
+    return page if is_ours else ""
+
+
+def _answer(
+    request: HttpRequest, status: int, reason: str, template: str = "", **words: str
+) -> HttpResponse:
     if request.path.startswith("/api/"):
         body = {"reason": reason, "message": REASONS[reason].message}
         return JsonResponse(body, status=status)
     try:
         # Given as a value, not as the request of this rendering: that would call the context processors.
-        page = get_template(f"{status}.html").render({"request": request})
+        page = get_template(template or f"{status}.html").render({"request": request, **words})
     except Exception:
         logger.exception("the page for status %s could not be made", status)
         page = LAST_WORDS

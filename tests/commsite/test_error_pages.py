@@ -86,6 +86,16 @@ def test_an_error_has_a_page_of_the_site_with_the_way_back(
     assert "secret" not in page
 
 
+def test_a_form_without_its_token_leads_back_to_its_page(browser: Client) -> None:
+    here, elsewhere = (
+        browser.post("/form/", headers={"referer": f"http://{host}/page/?a=1"}).content.decode()
+        for host in ("testserver", "elsewhere.example")
+    )
+
+    assert 'href="http://testserver/page/?a=1"' in here
+    assert "Open it again" not in elsewhere
+
+
 def test_what_has_crashed_can_be_asked_for_again_where_that_repeats_nothing(
     browser: Client,
 ) -> None:
