@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 
 RESTART_PAUSE_S = 1.0
 POLL_S = 0.2
+NAME = "COMMSITE_NODE"
 
 
 class Workers:
@@ -21,26 +22,31 @@ class Workers:
         self._command = command
         self._environment = {**os.environ, **environment}
         self._number = number
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._is_ending = False
 
     def run(self) -> int:
         """Runs until a signal; returns the exit status."""
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._end)
-        self._running = [self._start() for _ in range(self._number)]
+        for place in range(1, self._number + 1):
+            self._start(place)
         while self._running:
             time.sleep(POLL_S)
-            for worker in list(self._running):
+            for place, worker in list(self._running.items()):
                 if worker.poll() is not None:
-                    self._buried(worker)
+                    self._buried(place, worker)
         return 0
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen([sys.executable, *self._command], env=self._environment)  # noqa: S603  our own command
+    def _start(self, place: int) -> None:
+        """A process that is given a name shares it with nobody: each worker adds its place to it."""
+        name = self._environment.get(NAME)
+        environment = {**self._environment, NAME: f"{name}.{place}"} if name else self._environment
+        command = [sys.executable, *self._command]
+        self._running[place] = subprocess.Popen(command, env=environment)  # noqa: S603  our own
 
-    def _buried(self, worker: "subprocess.Popen[bytes]") -> None:
-        self._running.remove(worker)
+    def _buried(self, place: int, worker: "subprocess.Popen[bytes]") -> None:
+        del self._running[place]
         mark_dead(worker.pid)
         if not self._is_ending:
             logger.error("worker %s ended with %s; starting another", worker.pid, worker.returncode)
@@ -48,11 +54,11 @@ class Workers:
         if (
             not self._is_ending
         ):  # a signal may have come during the pause: nobody would tell the new one
-            self._running.append(self._start())
+            self._start(place)
 
     def _end(self, sig: int, frame: FrameType | None) -> None:
         self._is_ending = True
-        for worker in self._running:
+        for worker in self._running.values():
             worker.send_signal(sig)
 
 

@@ -34,6 +34,7 @@ class Rig:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         self.started: list[Process] = []
+        self.names: list[str | None] = []
         self.handlers: dict[int, Any] = {}
         self.plan: list[Any] = []
         self.pauses = 0
@@ -44,6 +45,7 @@ class Rig:
 
     def start(self, command: list[str], env: dict[str, str]) -> Process:
         assert env["WORKER"] == "1"
+        self.names.append(env.get("COMMSITE_NODE"))
         self.started.append(Process(len(self.started) + 1))
         return self.started[-1]
 
@@ -73,6 +75,23 @@ def test_a_worker_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None
     rig.workers.run()
     assert len(rig.started) == 3
     assert rig.started[0].signals == []
+
+
+def test_workers_share_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of one name would take each other's words for their own echo; who replaces one has its name."""
+    monkeypatch.setenv("COMMSITE_NODE", "web")
+    rig = Rig(monkeypatch, 2)
+    rig.plan = [rig.kill_first, lambda: None, rig.terminate]
+    rig.workers.run()
+    assert rig.names == ["web.1", "web.2", "web.1"]
+
+
+def test_workers_name_themselves_where_nobody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMMSITE_NODE", raising=False)
+    rig = Rig(monkeypatch, 2)
+    rig.plan = [rig.terminate]
+    rig.workers.run()
+    assert rig.names == [None, None]
 
 
 def test_a_signal_during_the_pause_before_a_replacement_starts_none(
