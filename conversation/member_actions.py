@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.crypto import salted_hmac
 
 from commsite.realtime.errors import PushError
 from conversation import queries
@@ -33,6 +34,13 @@ from conversation.schema import (
 )
 
 
+class Opened(NamedTuple):
+    """A conversation as whoever opened it sees it; `is_new` is False when it had been opened before."""
+
+    conversation: ConversationShape
+    is_new: bool
+
+
 class Added(NamedTuple):
     """A member who is in; `is_new` is False when they had been in before."""
 
@@ -41,15 +49,42 @@ class Added(NamedTuple):
 
 
 # --- Conversations -------------------------------------------------------------------------------
-@transaction.atomic
 def create_conversation(user_id: int, command: CreateConversation) -> ConversationShape:
-    """Opens a conversation owned by the user, with the members named.
+    """The conversation that `open_conversation` opens, or has opened before."""
+    return open_conversation(user_id, command).conversation
+
+
+def open_conversation(user_id: int, command: CreateConversation) -> Opened:
+    """Opens a conversation owned by the user, with the members named; once for each `client_id`.
 
     Nobody can have joined its topic yet, so its first members take no seq; each of them hears of it
-    on `user:<id>`. Raises PushError("invalid_payload") when a name is nobody's.
+    on `user:<id>`. Raises PushError("invalid_payload") when a name is nobody's, "not_found" for one
+    that was opened before and left since.
     """
+    conversation_id = _id_for(user_id, command.client_id)
+    try:
+        with transaction.atomic():
+            _open(conversation_id, user_id, command)
+    except IntegrityError:
+        if not Conversation.objects.filter(pk=conversation_id).exists():
+            raise
+        return Opened(queries.my_conversation(conversation_id, user_id), is_new=False)
+    return Opened(queries.my_conversation(conversation_id, user_id), is_new=True)
+
+
+def _id_for(user_id: int, client_id: str | None) -> uuid.UUID:
+    """The id of a conversation: random, or always the same for a person's client_id; nobody can guess either."""
+    if client_id is None:
+        return uuid.uuid4()
+    secret = salted_hmac("conversation.open", f"{user_id}:{client_id}", algorithm="sha256")
+    return uuid.UUID(bytes=secret.digest()[:16], version=4)
+
+
+def _open(conversation_id: uuid.UUID, user_id: int, command: CreateConversation) -> None:
     people = _people(command.members)
-    conversation = Conversation.objects.create(title=command.title.strip(), created_by_id=user_id)
+    conversation = Conversation.objects.create(
+        id=conversation_id, title=command.title.strip(), created_by_id=user_id
+    )
     Member.objects.create(conversation=conversation, user_id=user_id, role=Member.Role.OWNER)
     Member.objects.bulk_create(
         Member(conversation=conversation, user=person) for person in people if person.pk != user_id
@@ -57,7 +92,6 @@ def create_conversation(user_id: int, command: CreateConversation) -> Conversati
     for person_id in {user_id, *(person.pk for person in people)}:
         role = Member.Role.OWNER if person_id == user_id else Member.Role.MEMBER
         tell_user(person_id, conversation, role)
-    return queries.my_conversation(conversation.id, user_id)
 
 
 @transaction.atomic

@@ -139,9 +139,13 @@ class SetAssistant(Payload):
 
 
 class CreateConversation(Payload):
-    """Open a conversation; whoever opens it owns it and need not be named among the members."""
+    """Open a conversation; whoever opens it owns it and need not be named among the members.
+
+    With a `client_id` it is one conversation of this person, however often it is sent.
+    """
 
     title: Title
+    client_id: ClientId | None = None
     members: Annotated[list[Username], Meta(max_length=MAX_FIRST_MEMBERS)] = msgspec.field(
         default_factory=list
     )

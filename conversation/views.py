@@ -63,12 +63,17 @@ class ConversationList(ConversationView):
     @extend_schema(
         operation_id="conversations_create",
         request=takes(CreateConversation),
-        responses={201: described(ConversationShape), **REFUSED_WRITE},
+        responses={
+            201: described(ConversationShape),
+            200: described(ConversationShape),
+            **REFUSED_WRITE,
+        },
     )
     def post(self, request: Request) -> Response:
-        """Open a conversation that I own, with the members named."""
+        """Open a conversation that I own, with the members named; the same `client_id` again answers 200 with it."""
         command = parse(CreateConversation, request.data)
-        return Response(actions.create_conversation(me(request), command), status=201)
+        opened = actions.open_conversation(me(request), command)
+        return Response(opened.conversation, status=201 if opened.is_new else 200)
 
 
 class ConversationDetail(ConversationView):

@@ -71,6 +71,19 @@ def test_the_list_is_walked_by_cursor(ada: User) -> None:
     assert titles == [f"Talk {number}" for number in reversed(range(7))]
 
 
+def test_one_client_id_of_one_person_opens_one_conversation(ada: User, grace: User) -> None:
+    asked = {"title": "Talk", "members": ["grace"], "client_id": "c1"}
+
+    first, again, other = (
+        rest(person).post(LIST, {**asked, "title": title})
+        for person, title in ((ada, "Talk"), (ada, "Other"), (grace, "Talk"))
+    )
+
+    assert [answer.status_code for answer in (first, again, other)] == [201, 200, 201]
+    assert first.json() == again.json()
+    assert first.json()["id"] != other.json()["id"]
+
+
 def test_renaming_answers_the_conversation(ada: User, address: str) -> None:
     answer = rest(ada).patch(address, {"title": "COBOL"})
 
@@ -83,7 +96,7 @@ def test_bad_commands_say_what_is_expected(ada: User, address: str) -> None:
 
     assert answer.status_code == 400
     assert answer.json()["reason"] == "invalid_payload"
-    assert set(answer.json()["expected"]) == {"title", "members"}
+    assert set(answer.json()["expected"]) == {"title", "members", "client_id"}
     assert rest(ada).post(LIST, "[1, 2", content_type="application/json").status_code == 400
 
 
