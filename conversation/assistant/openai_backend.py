@@ -1,5 +1,6 @@
 """A model behind the chat completions of OpenAI's HTTP interface, which nearly every server of models speaks."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -20,6 +21,8 @@ from conversation.assistant.question import Command
 CHARS_PER_TOKEN = 4
 BAD_ENDS = frozenset(("cut_off", "timed_out"))
 """How a connection may end, other than well."""
+LAST_WORDS_S = 3.0
+"""How long after the end of the answer its usage may come."""
 CONTINUE = (
     "Your answer above was cut off. Continue it exactly where it stops; repeat nothing of it."
 )
@@ -123,8 +126,9 @@ class _Answer:
             async with (
                 aclosing(ask(self._server, body, self._patience, self._deadline)) as blocks,
                 aclosing(on_the_beat(blocks, lambda: completion.chars > 0)) as paced,
+                aclosing(_to_the_end(paced, completion)) as all_of_it,
             ):
-                async for data in paced:
+                async for data in all_of_it:
                     delta = self._bounded(completion, data)
                     if delta:
                         yield delta
@@ -192,6 +196,19 @@ class _Answer:
             raise BackendError("filtered", "The model's server withheld the answer (or the rest).")
         if not self._chars:
             raise BackendError("bad_response", "The model answered with nothing.")
+
+
+async def _to_the_end(
+    blocks: AsyncGenerator[list[bytes]], completion: Completion
+) -> AsyncGenerator[list[bytes]]:
+    """The same blocks. After the server has said that this was all, nobody waits long for its last words."""
+    while True:
+        try:
+            async with asyncio.timeout(LAST_WORDS_S if completion.is_done else None):
+                block = await anext(blocks)
+        except (StopAsyncIteration, TimeoutError):
+            return
+        yield block
 
 
 async def _commanded(command: Command, job: Job, patience: Patience) -> AsyncGenerator[Event]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conversation.assistant import model_server
+from conversation.assistant import model_server, openai_backend
 from conversation.assistant.backend import configured_backend
 from conversation.assistant.model_server import server_of
 from conversation.assistant.openai_backend import OpenAIBackend
@@ -63,6 +63,18 @@ async def test_an_answer_that_was_said_to_be_complete_is_however_the_connection_
 ) -> None:
     async with ModelServer(ends(content("Whole."), finish())) as server:
         events = await events_of(backend(server, chunk_s=0.2), job())
+
+    assert text_of(events) == "Whole."
+
+
+async def test_nobody_waits_long_for_the_last_words_after_an_answer_is_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openai_backend, "LAST_WORDS_S", 0.05)
+    async with ModelServer(falls_silent_after(content("Whole."), finish())) as server:
+        async with asyncio.timeout(10):  # a silence in the middle may last for thirty
+            events = await events_of(backend(server), job())
+        await server.exchanges[0].gone.wait()
 
     assert text_of(events) == "Whole."
 
