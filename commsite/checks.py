@@ -83,9 +83,9 @@ def check_limits(**kwargs: Any) -> list[CheckMessage]:
     """Every limit is above zero and the timings agree with each other."""
     limits: Limits = settings.REALTIME
     found: list[CheckMessage] = [
-        Error(f"COMMSITE_{key} must be above zero.", id="commsite.E009")
+        Error(f"COMMSITE_{key} must be a number above zero.", id="commsite.E009")
         for key, value in limits.items()
-        if key not in _POSITIVE_EXEMPT and value <= 0
+        if key not in _POSITIVE_EXEMPT and not 0 < value < float("inf")
     ]
     found += [
         # A site with odd timings works, only badly; one with an impossible setting does not.

@@ -1,6 +1,7 @@
 """Channels on which people see each other: the base that rooms add to theirs, and the topic `presence:<scope>`."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -59,6 +60,8 @@ class AttendedChannel(Channel):
     async def on_set_status(self, command: SetStatus) -> Mapping[str, Any]:
         """{"status": S or null}: stored, and shown by all connections of this person."""
         self.spend()
+        shape = {"text": command.text, "emoji": command.emoji, "expires_at": time.time()}
+        tracking.weigh({**self.meta(), "status": shape})
         status = await in_thread(actions.set_status, self.identity.user_id, command)
         return {"status": status}
 

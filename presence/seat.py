@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from commsite.realtime.errors import PushError
 from commsite.realtime.user_socket import UserSocket
 from presence.naming import Name, hidden
 from presence.schema import Activity, PersonMeta
@@ -59,10 +60,13 @@ class Seat:
         return (hidden(self.topic) if self.is_hidden else self.topic, self.key, self.id)
 
     def enter(self, door: Door, meta: PersonMeta, *, is_hidden: bool) -> None:
-        """Tracks the entry. Raises PushError("too_large")."""
+        """Tracks the entry, without its status line if it is too large with it. Raises PushError("too_large")."""
         self._door = door
         self.is_hidden = is_hidden and self.may_hide
-        self._track(dict(meta))
+        try:
+            self._track(dict(meta))
+        except PushError:
+            self._track({**meta, "status": None})
 
     def release(self) -> None:
         """The socket is gone; the entry may stay a while without it."""
@@ -70,8 +74,9 @@ class Seat:
         del self.socket, self.push
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Puts `changes` into what is told of this connection; nothing once an admin has taken the entry away."""
-        with suppress(NotTracked):
+        """Puts `changes` into what is told of this connection; nothing once an admin has taken the entry away, nor
+        what is too large for it."""
+        with suppress(NotTracked, PushError):
             self._door.update(*self.name, changes)
 
     def show(self, activity: Activity) -> None:

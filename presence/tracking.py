@@ -165,6 +165,11 @@ class Tracking:
             changes = {**old, **changes}
         shard.update(topic, key, id, _meta_bytes(changes))
 
+    @staticmethod
+    def weigh(meta: Mapping[str, Any]) -> None:
+        """Raises PushError("too_large") for a meta that would not be taken."""
+        _meta_bytes(meta)
+
     def untrack(self, topic: str, key: str, id: str) -> None:  # noqa: A002
         """Removes an entry at once; one that is not of this process changes nothing."""
         if self._shard is not None:

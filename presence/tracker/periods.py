@@ -39,13 +39,13 @@ class Periods(msgspec.Struct, frozen=True, kw_only=True):
 def problems(periods: Periods) -> list[str]:
     """Everything that is wrong with these times, one sentence each; empty when they fit. For a system check."""
     found = [
-        f"{name} must be greater than 0, got {value:g}."
+        f"{name} must be greater than 0 and finite, got {value:g}."
         for name, value in (
             ("broadcast_s", periods.broadcast_s),
             ("down_s", periods.down_s),
             ("permdown_s", periods.permdown_s),
         )
-        if value <= 0
+        if not 0 < value < float("inf")
     ]
     if periods.max_silent_periods < 1:
         found.append(f"max_silent_periods must be at least 1, got {periods.max_silent_periods}.")

@@ -33,6 +33,7 @@ def test_the_defaults_agree_with_each_other() -> None:
         ({"AGENTS": "maybe"}, "commsite.E008"),
         ({"SOCKETS_PER_USER": 0}, "commsite.E009"),
         ({"DRAIN_S": -1}, "commsite.E009"),
+        ({"CURSOR_S": float("nan")}, "commsite.E009"),
     ],
 )
 def test_each_contradiction_is_named(settings: Any, changes: dict[str, Any], number: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -207,6 +208,23 @@ async def test_a_status_that_no_database_can_hold_is_refused(
         await here.call(LOBBY, "set_status", {name: text})
 
     assert refused.value.reason == "invalid_payload"
+
+
+async def test_a_status_that_is_too_large_to_be_told_is_refused_and_hides_nobody(
+    connect: Connect, settings: Settings, ada: User, grace: User
+) -> None:
+    here = await connect(ada)
+    await enter(here)
+    await here.call(LOBBY, "set_status", {"text": "x" * 100})
+    most = len(json.dumps(state_of(LOBBY)[str(ada.pk)]["metas"][0])) - 80
+    settings.REALTIME = {**settings.REALTIME, "PRESENCE_META_BYTES": most}
+
+    with pytest.raises(ErrorReply) as refused:
+        await here.call(LOBBY, "set_status", {"text": "y" * 100})
+
+    assert refused.value.reason == "too_large"
+    there = await connect(ada)  # what was stored before the limit was lowered
+    assert (await enter(there))[str(ada.pk)]["metas"][-1]["status"] is None
 
 
 async def test_there_is_no_other_scope(connect: Connect, ada: User) -> None:

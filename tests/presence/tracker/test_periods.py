@@ -14,9 +14,17 @@ def test_the_defaults_fit() -> None:
 @pytest.mark.parametrize(
     ("periods", "said"),
     [
-        (Periods(broadcast_s=0), "broadcast_s must be greater than 0, got 0."),
-        (Periods(down_s=-1), "down_s must be greater than 0, got -1."),
-        (Periods(permdown_s=0), "permdown_s must be greater than 0, got 0."),
+        (Periods(broadcast_s=0), "broadcast_s must be greater than 0 and finite, got 0."),
+        (Periods(down_s=-1), "down_s must be greater than 0 and finite, got -1."),
+        (Periods(permdown_s=0), "permdown_s must be greater than 0 and finite, got 0."),
+        (
+            Periods(broadcast_s=float("nan")),
+            "broadcast_s must be greater than 0 and finite, got nan.",
+        ),
+        (
+            Periods(permdown_s=float("inf")),
+            "permdown_s must be greater than 0 and finite, got inf.",
+        ),
         (Periods(max_silent_periods=0), "max_silent_periods must be at least 1, got 0."),
         (Periods(broadcast_s=10, down_s=19), "down_s must be at least twice"),
         (Periods(broadcast_s=1, max_silent_periods=20), "down_s must be at least twice"),
