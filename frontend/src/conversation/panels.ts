@@ -89,9 +89,10 @@ export class Panels {
     this.#thread?.element.streamed(run);
   }
 
-  /** The server listens again: what was not said, or could not be read, is said and read now. */
+  /** The server listens again: what was not said, read or found is said, read and looked for now. */
   again(isReset: boolean): void {
     this.#readSeq = 0;
+    if (this.#panel.kind === "search") this.#search?.again();
     if (this.#thread === null) return;
     const { element } = this.#thread;
     if (isReset) element.isLoading = true;

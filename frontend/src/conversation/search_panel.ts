@@ -65,6 +65,11 @@ export class SearchPanel extends LitElement {
     if (query !== "") void this.#search();
   }
 
+  /** The server listens again: what could not be searched is searched now. */
+  again(): void {
+    if (this.answer.kind === "problem") void this.#search();
+  }
+
   #typed(event: Event): void {
     this.query = (event.target as HTMLInputElement).value;
     window.clearTimeout(this.#timer);

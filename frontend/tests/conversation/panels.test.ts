@@ -26,6 +26,11 @@ class FakeRoom {
     if (again) this.waiting.push(again);
   }
 
+  ask(): Promise<object> {
+    if (!this.isJoined) return Promise.reject(new Error("You are not connected."));
+    return Promise.resolve({ results: [], has_more: false });
+  }
+
   history(): Promise<HistoryPage> {
     if (this.isSilent) return new Promise((_, reject) => this.asked.push(reject));
     if (!this.isJoined) return Promise.reject(new Error("You are not connected."));
@@ -99,6 +104,18 @@ test("replies that could not be read are read once the server listens", async ()
   await pass();
   expect(thread().problem).toBe("");
   expect(thread().replies.map(({ seq }) => seq)).toEqual([2]);
+});
+
+test("what could not be searched is looked for once the server listens", async () => {
+  const found = () => document.querySelector(".search-results")?.textContent ?? "";
+  room.isJoined = false;
+  await panels.openSearch("tea");
+  await pass();
+  expect(found()).toContain("You are not connected.");
+  room.isJoined = true;
+  panels.again(false);
+  await pass();
+  expect(found()).toContain("Nothing here has “tea” in it.");
 });
 
 test("a thread that is open when the page starts afresh is read anew, with its first message", async () => {
