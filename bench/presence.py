@@ -106,9 +106,9 @@ async def _join_and_leave(server: Server, joins: Joins, window_s: float) -> tupl
     async def again_and_again(link: PhoenixLink) -> None:
         nonlocal count
         while is_running:
-            state = link.next("presence_state")
+            told = link.next("presence_told")
             await link.join(JOINS, {"is_present": True, "is_told": joins.is_told})
-            await state
+            await told
             await link.call(JOINS, "phx_leave")
             count += 1
 

@@ -12,12 +12,12 @@ from commsite.realtime.channel import handles
 from commsite.realtime.hub import hub
 from commsite.realtime.schema import Payload, parse
 from presence.channel import AttendedChannel
-from presence.tracker.rendering import STATE
 from presence.tracking import tracking
 
 SLICE = 1_000
 """Entries that are made in one go."""
 ID = "bench/1"
+TOLD = "presence_told"
 
 
 class Join(Payload):
@@ -65,11 +65,10 @@ class CrowdChannel(AttendedChannel):
             super().entered()
 
     async def tell_who_is_here(self, topic: str, key: str) -> None:
-        """Only those who want to be are told; the others get an empty list, to know that all is done."""
+        """Only those who want to be are told; everybody hears when all is done."""
         if self.is_told:
             await super().tell_who_is_here(topic, key)
-        else:
-            self.push(STATE, {})
+        self.push(TOLD, {})
 
     @handles("crowd", Crowd)
     async def on_crowd(self, command: Crowd) -> Mapping[str, Any]:
