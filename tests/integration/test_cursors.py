@@ -160,10 +160,11 @@ async def test_cursors_come_back_with_the_heal_and_not_with_the_next_move(
             await PhoenixClient.connect(here.socket_url, token=ada.access) as a,
             await PhoenixClient.connect(there.socket_url, token=grace.access) as b,
         ):
-            own_id = (await a.join(room))["user"]["id"]
-            await b.join(room)
+            adas_id = (await a.join(room))["user"]["id"]
+            graces_id = (await b.join(room))["user"]["id"]
             of_grace, of_ada = View(a), View(b)
-            await eventually(partial(sees, grace, room, own_id), "ada in the other process")
+            await eventually(partial(sees, grace, room, adas_id), "ada in the other process")
+            await eventually(partial(sees, ada, room, graces_id), "grace in this one")
             await a.call(room, "move_cursor", {"anchor": 1})
             await b.call(room, "move_cursor", {"anchor": 100})
             await of_ada.shows(1)
