@@ -178,7 +178,8 @@ async def test_heartbeats_are_answered_with_and_without_a_channel(
     await js.join("a", "room", topic)
     for _ in range(10):
         assert await js.ping("a") is not None
-    await js.wait_for("beat", socket="a", times=12)  # one of them was the client's own
+    if transport == "websocket":  # over long polling it does not beat by itself
+        await js.wait_for("beat", socket="a", times=12)
     assert not js.heard("socket_close", socket="a")
 
 
