@@ -147,8 +147,11 @@ async def test_a_list_in_parts_is_whole_for_phoenix_and_nobody_seems_to_leave_wh
         await other.call("crowd:control", "crowd", {**crowd, "people": 1})
         await js.shown("lobby", 2_002)
 
-        shown = js.heard("presence_list", channel="lobby")[-1]["shown"]
-        assert all(meta["username"] for metas in shown.values() for meta in metas)
+        async def is_whole() -> bool:
+            shown = js.heard("presence_list", channel="lobby")[-1]["shown"]
+            return all(meta.get("username") for metas in shown.values() for meta in metas)
+
+        await eventually(is_whole, "everybody's name")
         assert [event for event in js.heard("presence_change") if event["kind"] == "leave"] == []
 
         await other.join(LOBBY)
