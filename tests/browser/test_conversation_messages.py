@@ -98,6 +98,42 @@ async def test_what_is_done_to_messages_shows_the_same_in_every_browser_and_tab(
     await shows(grace.page, expected)
 
 
+async def test_a_menu_stays_beside_its_message_whatever_moves_it_until_it_is_out_of_view(
+    shared_site: Site, meet: Meet
+) -> None:
+    ada, grace = await meet(shared_site)
+    await ada.say("\n".join(f"{number} of many lines" for number in range(60)))
+    await ada.say("with a menu", "and last")
+    for visitor in (ada, grace):
+        await visitor.sees("and last")
+    message, menu = row(ada, "with a menu"), ada.page.get_by_role("menu")
+    await message.hover()
+    await message.get_by_role("button", name="More (m)").click()
+    await ada.page.wait_for_timeout(400)  # what an opening menu itself moves is over
+    gap = await gap_between(message, menu)
+    high = await top_of(message)
+
+    await choose(grace, "and last", "React with 👍")  # a line more below it
+
+    await expect(row(ada, "and last").locator(".reaction")).to_have_count(1)
+
+    async def is_beside_it() -> bool:
+        return await top_of(message) < high and abs(await gap_between(message, menu) - gap) < 1
+
+    await eventually(is_beside_it, "menu that has moved along")
+
+    await ada.page.evaluate("document.querySelector('[data-scroller]').scrollTop = -900")
+    await expect(menu).to_have_count(0)
+
+
+async def top_of(place: Locator) -> float:
+    return float(await place.evaluate("(place) => place.getBoundingClientRect().top"))
+
+
+async def gap_between(message: Locator, menu: Locator) -> float:
+    return await top_of(menu) - await top_of(message)
+
+
 async def test_an_edit_of_what_has_changed_meanwhile_says_so_and_loses_no_word(
     shared_site: Site, visit: Visit
 ) -> None:

@@ -1,4 +1,16 @@
-let open: { element: HTMLElement; anchor: HTMLElement | null; opened: number } | null = null;
+interface Open {
+  element: HTMLElement;
+  anchor: HTMLElement | null;
+  /** What it stands beside: the anchor's row, which stays where its buttons come and go. */
+  holder: HTMLElement | null;
+  /** How far below the holder's upper edge it stands, in pixels. */
+  offset: number;
+  /** Whether the holder has been in view: a key may open a menu for a row that is not. */
+  isSeen: boolean;
+}
+
+const GAP = 6;
+let open: Open | null = null;
 
 /** Puts away whatever lies over the page; the focus goes back to where it came from. */
 export function closePopover(): void {
@@ -19,14 +31,16 @@ export function openPopover(element: HTMLElement, anchor: HTMLElement | null): b
   element.classList.add("popover");
   document.body.append(element);
   anchor?.setAttribute("aria-expanded", "true");
-  open = { element, anchor, opened: performance.now() };
   place(element, anchor);
+  const holder = anchor?.closest<HTMLElement>(".message") ?? anchor;
+  const edge = holder?.getBoundingClientRect().top ?? 0;
+  open = { element, anchor, holder, offset: element.offsetTop - edge, isSeen: false };
+  follow(open);
   (element.querySelector<HTMLElement>("[autofocus], button, input") ?? element).focus();
   return true;
 }
 
 function place(element: HTMLElement, anchor: HTMLElement | null): void {
-  const GAP = 6;
   const at = anchor?.getBoundingClientRect() ?? new DOMRect(innerWidth / 2, innerHeight / 2, 0, 0);
   const { width, height } = element.getBoundingClientRect();
   const isBelow = at.bottom + GAP + height <= innerHeight || at.top < height + GAP;
@@ -34,6 +48,27 @@ function place(element: HTMLElement, anchor: HTMLElement | null): void {
   const left = Math.min(Math.max(GAP, at.right - width), innerWidth - width - GAP);
   element.style.top = `${Math.max(GAP, Math.min(top, innerHeight - height - GAP))}px`;
   element.style.left = `${Math.max(GAP, left)}px`;
+}
+
+/**
+ * Goes along with what it stands beside, and is put away once that is out of view.
+ *
+ * Looked at with every frame while something is open: what comes below a row moves it without a scroll.
+ */
+function follow(opened: Open): void {
+  const { element, holder, offset } = opened;
+  if (open !== opened || holder === null) return;
+  const { top, bottom } = holder.getBoundingClientRect();
+  const view = holder.closest("[data-scroller]")?.getBoundingClientRect();
+  const isInView = bottom > (view?.top ?? 0) && top < (view?.bottom ?? innerHeight);
+  opened.isSeen ||= isInView;
+  if (!holder.isConnected || (opened.isSeen && !isInView)) {
+    closePopover();
+    return;
+  }
+  const lowest = innerHeight - element.offsetHeight - GAP;
+  element.style.top = `${Math.max(GAP, Math.min(top + offset, lowest))}px`;
+  requestAnimationFrame(() => follow(opened));
 }
 
 /** A row's button may be invisible once its row has lost the focus: then the row itself. */
@@ -77,13 +112,3 @@ document.addEventListener("pointerdown", (event) => {
   const target = event.target as Node;
   if (!open.element.contains(target) && !open.anchor?.contains(target)) closePopover();
 });
-for (const event of ["scroll", "resize"]) {
-  window.addEventListener(
-    event,
-    () => {
-      // Being opened may itself scroll a row into view.
-      if (open !== null && performance.now() - open.opened > 300) closePopover();
-    },
-    { capture: true, passive: true },
-  );
-}
