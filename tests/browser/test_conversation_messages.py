@@ -109,7 +109,6 @@ async def test_a_menu_stays_beside_its_message_whatever_moves_it_until_it_is_out
     message, menu = row(ada, "with a menu"), ada.page.get_by_role("menu")
     await message.hover()
     await message.get_by_role("button", name="More (m)").click()
-    await ada.page.wait_for_timeout(400)  # what an opening menu itself moves is over
     gap = await gap_between(message, menu)
     high = await top_of(message)
 

@@ -215,6 +215,16 @@ async def test_the_cursor_of_a_process_that_died_ends_with_its_connections_and_i
         assert client.waiting(MOVED) == []
 
 
+async def one_points(
+    pair: tuple[PhoenixClient, PhoenixClient], room: str
+) -> tuple[PhoenixClient, PhoenixClient]:
+    """The pair; the first of them points at 1, and the second has been told."""
+    here, there = pair
+    await here.call(room, "move_cursor", {"anchor": 1})
+    await there.next(MOVED)
+    return here, there
+
+
 def all_asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What this process asks the others for, as they would get it; at once."""
     asked: list[dict[str, Any]] = []
@@ -231,9 +241,7 @@ def all_asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 async def test_after_a_loss_cursors_are_asked_for_and_told_again(
     pair: tuple[PhoenixClient, PhoenixClient], room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = pair
-    await here.call(room, "move_cursor", {"anchor": 1})
-    await there.next(MOVED)
+    here, there = await one_points(pair, room)
     asked = all_asked(monkeypatch)
 
     for _ in range(3):
@@ -248,9 +256,7 @@ async def test_after_a_loss_cursors_are_asked_for_and_told_again(
 async def test_whoever_is_asked_for_everything_tells_what_the_asker_can_hear(
     pair: tuple[PhoenixClient, PhoenixClient], room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = pair
-    await here.call(room, "move_cursor", {"anchor": 1})
-    await there.next(MOVED)
+    _, there = await one_points(pair, room)
     monkeypatch.setattr(cursor_board, "AGAIN_S", 0.0)
 
     board.on_asked_all({"node": "far", "shards": [shard_of(room) + 1]})
