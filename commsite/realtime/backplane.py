@@ -10,13 +10,12 @@ import contextlib
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from channels.layers import get_channel_layer
-
 from commsite.realtime.announcement import Announcement
-from commsite.realtime.layer import close_layer, fresh_layer, links_of
+from commsite.realtime.calls import Calls
+from commsite.realtime.layer_mailbox import ALONE, SEND_S, Mailbox
 from commsite.realtime.packet import (
     CONTROL,
     OUTSIDE,
@@ -40,12 +39,10 @@ PROBE_TRIES = 3
 MAX_PENDING = 10_000
 """Items kept per shard while the layer cannot be reached; older ones are dropped and show as a gap."""
 RETRY_S = 0.5
-SEND_S = 5.0
-"""What the layer has not taken by then goes to a peer that is gone: waiting on would hold up everything behind it."""
+KEPT_S = 5.0
+"""An outage of the layer that is no longer than this loses only what was on its way when it began."""
 DEAF_S = 3 * BEACON_S
-"""After so long without an own beacon that came back the links to the layer are made anew."""
-ALONE = "local"
-"""The mailbox of a process that has none on the layer."""
+"""After so long without an own beacon that came back the links to the layer are taken for dead."""
 
 
 class Receiver(Protocol):
@@ -61,13 +58,6 @@ class Receiver(Protocol):
         """Something in this shard was lost."""
 
 
-Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-
-
-class Unreachable(Exception):
-    """The process called did not answer in time."""
-
-
 class Backplane:
     """The link of one process to the others. With no channel layer it is silent and everything is ready at once."""
 
@@ -75,52 +65,66 @@ class Backplane:
         self.node = node
         self.epoch = epoch
         self._receiver = receiver
-        self._layer = get_channel_layer()
-        self.mailbox = ALONE
-        self.answers: dict[str, Answer] = {}
+        self._box = Mailbox(self._dispatch, self._cut)
+        self._calls = Calls(node, self._send_call)
+        self.answers = self._calls.answers
+        self._wanted: set[int] = {CONTROL}
         self._confirmed: set[int] = set()
         self._subscribing: dict[int, asyncio.Future[None]] = {}
         self._probes: dict[str, asyncio.Event] = {}
-        self._calls: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._numbers: dict[int, int] = defaultdict(int)
         self._heads: dict[tuple[str, int, int], int] = {}
         self._pending: dict[int, list[Envelope | Control]] = {}
         self._wake = asyncio.Event()
         self._publishing = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._ids = itertools.count(1)
-        self._receiving: asyncio.Task[None] | None = None
+        self._mending: asyncio.Task[Any] | None = None
         self._deaf_s = 0.0
-        self._is_cut = False
 
     @property
     def is_alone(self) -> bool:
         """True with one process: nothing travels."""
-        return self._layer is None
+        return self._box.is_alone
 
     @property
     def is_ready(self) -> bool:
         """True once this process hears the others, or is alone."""
-        return self._layer is None or self.mailbox != ALONE
+        return self.is_alone or self.mailbox != ALONE
+
+    @property
+    def mailbox(self) -> str:
+        """Where this process is called."""
+        return self._box.name
 
     @property
     def links(self) -> int:
         """Connections to Redis that this process holds; the settings bound them. From any thread."""
-        return 0 if self._layer is None else links_of(self._layer)
+        return self._box.links
 
     async def start(self) -> None:
         """Opens the mailbox and the control shard."""
-        if self._layer is None:
+        if self.is_alone:
             return
+        await self._open()
         self._spawn(self._publish_forever())
-        self.mailbox = await self._persist(self._layer.new_channel)
-        self._receiving = self._spawn(self._receive_forever(self._layer))
         await self.subscribe(CONTROL)
         self._spawn(self._beacon_forever())
 
+    async def _open(self) -> None:
+        while True:
+            try:
+                await self._box.open()
+            except Exception as error:
+                logger.warning("backplane: cannot connect: %s", error)
+                self._drop_pending()
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
     async def stop(self) -> None:
         """Sends what is pending, then closes the links."""
-        if self._layer is None:
+        if self.is_alone:
             return
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._publish_pending(), RETRY_S)
@@ -129,18 +133,18 @@ class Backplane:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=SEND_S)
         self._tasks.clear()
-        await asyncio.wait({self._spawn(close_layer(self._layer, SEND_S))}, timeout=SEND_S)
+        await self._box.close()
 
     # -- out
 
     def announce(self, announcement: Announcement) -> None:
         """Sends an announcement to the other processes that need its shard."""
-        if self._layer is not None:
+        if not self.is_alone:
             self._enqueue(shard_of(announcement.topic), Envelope(announcement))
 
     def control(self, kind: str, payload: dict[str, Any]) -> None:
         """Sends a control message to every other process."""
-        if self._layer is not None:
+        if not self.is_alone:
             self._enqueue(CONTROL, Control(kind, payload))
 
     async def call(
@@ -149,23 +153,10 @@ class Backplane:
         """Asks one process; raises Unreachable when it does not answer in time."""
         if mailbox == self.mailbox:
             return await self.answers[kind](payload)
-        if self._layer is None:
-            raise Unreachable(mailbox)
-        call_id = f"{self.node}.{next(self._ids)}"
-        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._calls[call_id] = answer
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._send_call(mailbox, Call(call_id, self.mailbox, kind, payload))
-                return await answer
-        except Exception as error:  # the layer's own errors differ; all mean the same
-            raise Unreachable(mailbox) from error
-        finally:
-            del self._calls[call_id]
+        return await self._calls.ask(mailbox, self.mailbox, kind, payload, timeout_s)
 
     async def _send_call(self, mailbox: str, call: Call) -> None:
-        async with asyncio.timeout(SEND_S):
-            await self._layer.send(mailbox, {"type": "commsite.call", "d": pack(call)})
+        await self._box.send(mailbox, {"type": "commsite.call", "d": pack(call)})
 
     def _enqueue(self, shard: int, item: Envelope | Control) -> None:
         pending = self._pending.setdefault(shard, [])
@@ -180,18 +171,18 @@ class Backplane:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._is_cut:
+                continue  # it is woken again once it hears itself
             try:
                 await self._publish_pending()
             except Exception as error:
                 logger.warning("backplane: cannot publish: %s", error)
                 count("backplane_errors_total")
-                self._is_cut = True
-                self._wake.set()
-                await asyncio.sleep(RETRY_S)
+                self._cut()
 
     async def _publish_pending(self) -> None:
         async with self._publishing:  # a stop waits for what is on its way
-            while self._pending:
+            while self._pending and not self._is_cut:
                 shard = next(iter(self._pending))
                 items = self._pending.pop(shard)
                 first = self._numbers[shard] + 1
@@ -201,44 +192,75 @@ class Backplane:
 
     async def _publish(self, packet: Packet) -> None:
         message = {"type": "commsite.packet", "d": pack(packet)}
-        async with asyncio.timeout(SEND_S):
-            await self._layer.group_send(group_of(packet.shard), message)
+        await self._box.send_to_group(group_of(packet.shard), message)
         count("backplane_packets_sent_total")
 
     async def _beacon_forever(self) -> None:
         while True:
-            pause_s = RETRY_S if self._is_cut else BEACON_S  # the sooner one comes back, the better
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(BEACON_S)
             if self._deaf_s >= DEAF_S:
-                self._deaf_s = 0.0
-                self._reopen()
-            self._deaf_s += pause_s
+                logger.warning("backplane: hears nothing of itself")
+                self._cut()
+            self._deaf_s += BEACON_S
+            if self._is_cut:
+                continue
             first, heads = self._numbers[CONTROL] + 1, dict(self._numbers)
-            with contextlib.suppress(Exception):
+            try:
                 await self._publish(Packet(self.node, self.epoch, CONTROL, first, [], heads=heads))
+            except Exception as error:
+                logger.warning("backplane: cannot publish a beacon: %s", error)
+                self._cut()
 
-    def _reopen(self) -> None:
-        """Begins anew with another layer: the links of this one may be dead without a word, and hold its locks."""
-        logger.warning("backplane: hears nothing of itself; makes its links anew")
-        count("backplane_reopened_total")
-        self._is_cut = True
-        old, self._layer = self._layer, fresh_layer()
-        if self._receiving is not None:
-            self._receiving.cancel()
-        # Receiving first: the mailbox is to exist.
-        self._receiving = self._spawn(self._receive_forever(self._layer))
-        self._spawn(close_layer(old, SEND_S))
-        needed, self._confirmed = self._confirmed, set()
-        self.tend(needed)
+    # -- a broken link
+
+    @property
+    def _is_cut(self) -> bool:
+        """True from when the link is found broken until this process hears itself again; it says nothing meanwhile."""
+        return self._mending is not None and not self._mending.done()
+
+    def _cut(self) -> None:
+        if not self._is_cut:
+            self._mending = self._spawn(self._mend())
+
+    async def _mend(self) -> None:
+        """Listens first, then speaks: whoever asks because of what we said must find us listening."""
+        loop = asyncio.get_running_loop()
+        began, patience_s, pause_s = loop.time(), RETRY_S, 0.0
+        logger.warning("backplane: the link is broken; silent until it is mended")
+        while not await self._hears_itself(patience_s):
+            if loop.time() - began > KEPT_S:
+                self._drop_pending()
+            await asyncio.sleep(pause_s)
+            self._confirmed = set()
+            self._box.renew()
+            patience_s, pause_s = PROBE_TIMEOUT_S, RETRY_S
+        logger.warning("backplane: the link was broken for %.1f s", loop.time() - began)
+        self._deaf_s = 0.0
+        self._mending = None
+        self._wake.set()
+        self._receiver.on_missed(CONTROL)  # what was said while nothing was heard
+        self.tend(self._wanted)
+
+    async def _hears_itself(self, patience_s: float) -> bool:
+        """Whether an own word comes back."""
+        return await self._box.listens_until(self._spawn(self._probe(CONTROL, patience_s)))
+
+    def _drop_pending(self) -> None:
+        """What is too old to be of use; the numbers show the others that they missed something."""
+        for shard, items in self._pending.items():
+            self._numbers[shard] += len(items)
+            count("backplane_dropped_total", len(items))
+        self._pending.clear()
 
     # -- in
 
     def is_subscribed(self, shard: int) -> bool:
         """True when messages of this shard certainly reach this process."""
-        return self._layer is None or shard in self._confirmed
+        return self.is_alone or shard in self._confirmed
 
     async def subscribe(self, shard: int) -> None:
         """Joins a shard and returns when a probe has come back, so that nothing published later is missed."""
+        self._wanted.add(shard)
         if self.is_subscribed(shard):
             return
         running = self._subscribing.get(shard)
@@ -249,12 +271,15 @@ class Backplane:
 
     def tend(self, needed: set[int]) -> None:
         """Leaves the shards that no topic here needs any more, and tries again for those that were not confirmed."""
-        if self._layer is None:
+        if self.is_alone:
             return
-        for shard in self._confirmed - needed - {CONTROL}:
+        self._wanted = needed | {CONTROL}
+        if self._is_cut:
+            return
+        for shard in self._confirmed - self._wanted:
             self._confirmed.discard(shard)
             self._spawn(self._leave(shard))
-        for shard in needed | {CONTROL}:
+        for shard in self._wanted:
             if shard not in self._confirmed and shard not in self._subscribing:
                 self._spawn(self._recover(shard))
 
@@ -262,7 +287,7 @@ class Backplane:
         if shard in self._confirmed or shard in self._subscribing:
             return  # someone came back meanwhile
         with contextlib.suppress(Exception):
-            await self._layer.group_discard(group_of(shard), self.mailbox)
+            await self._box.leave(group_of(shard))
 
     async def _recover(self, shard: int) -> None:
         await self.subscribe(shard)
@@ -271,37 +296,30 @@ class Backplane:
 
     async def _subscribe(self, shard: int) -> None:
         for _ in range(PROBE_TRIES):
-            probe = f"{self.node}.{next(self._ids)}"
-            arrived = self._probes[probe] = asyncio.Event()
-            try:
-                async with asyncio.timeout(PROBE_TIMEOUT_S):
-                    await self._layer.group_add(group_of(shard), self.mailbox)
-                    await self._publish(Packet(self.node, self.epoch, shard, 0, [], probe=probe))
-                    await arrived.wait()
-            except Exception as error:
-                logger.warning("backplane: shard %s not confirmed: %r", shard, error)
-                await asyncio.sleep(RETRY_S)
-            else:
-                self._confirmed.add(shard)
+            if await self._probe(shard, PROBE_TIMEOUT_S):
                 return
-            finally:
-                del self._probes[probe]
+            await asyncio.sleep(RETRY_S)
+        logger.warning("backplane: shard %s not confirmed", shard)
         count("backplane_unconfirmed_total")
 
-    async def _receive_forever(self, layer: Any) -> None:
-        while layer is self._layer:
-            try:
-                message = await layer.receive(self.mailbox)
-            except Exception as error:
-                logger.warning("backplane: cannot receive: %s", error)
-                await asyncio.sleep(RETRY_S)
-                if layer is self._layer:  # which takes the mailbox for open, and nothing will come
-                    self._deaf_s = float("inf")
-                return
-            try:
-                self._dispatch(message)
-            except Exception:
-                logger.exception("backplane: a message could not be handled")
+    async def _probe(self, shard: int, patience_s: float) -> bool:
+        """Joins a shard; True once an own word has come back through it."""
+        renewals, probe = self._box.renewals, f"{self.node}.{next(self._ids)}"
+        arrived = self._probes[probe] = asyncio.Event()
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._box.join(group_of(shard))
+                await self._publish(Packet(self.node, self.epoch, shard, 0, [], probe=probe))
+                await arrived.wait()
+        except Exception as error:
+            logger.info("backplane: shard %s not confirmed: %r", shard, error)
+            return False
+        finally:
+            del self._probes[probe]
+        if renewals != self._box.renewals:
+            return False  # it came back through links that are no more
+        self._confirmed.add(shard)
+        return True
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         if message["type"] == "commsite.call":
@@ -336,12 +354,9 @@ class Backplane:
             self._receiver.on_control_message(item.kind, item.payload)
 
     def _on_echo(self, packet: Packet) -> None:
-        """Our own words have come back: the link stands. What was said while it did not was missed."""
+        """Our own words have come back: the link stands."""
         if packet.heads is not None:
-            self._deaf_s = self._deaf_s if self._deaf_s == float("inf") else 0.0
-            if self._is_cut:
-                self._is_cut = False
-                self._receiver.on_missed(CONTROL)
+            self._deaf_s = 0.0
 
     def _see(self, node: str, epoch: int, shard: int, upto: int, *, is_beacon: bool) -> None:
         """Holds what should have come (`upto`) against what came. A process numbers from 1: what it said before it was
@@ -365,31 +380,14 @@ class Backplane:
 
     def _on_call(self, call: Call) -> None:
         if call.kind is None:
-            answer = self._calls.get(call.id)
-            if answer is not None and not answer.done():
-                answer.set_result(call.payload)
-            return
-        self._spawn(self._answer(call, call.kind))
-
-    async def _answer(self, call: Call, kind: str) -> None:
-        try:
-            payload = await self.answers[kind](call.payload)
-            await self._send_call(call.reply_to, Call(call.id, self.mailbox, None, payload))
-        except Exception:
-            logger.exception("backplane: a call could not be answered", extra={"kind": kind})
+            self._calls.on_answer(call)
+        else:
+            self._spawn(self._calls.answer(call, call.kind, self.mailbox))
 
     # -- tasks
 
-    def _spawn(self, work: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    async def _persist(self, attempt: Callable[[], Awaitable[str]]) -> str:
-        while True:
-            try:
-                return await attempt()
-            except Exception as error:
-                logger.warning("backplane: cannot connect: %s", error)
-                await asyncio.sleep(RETRY_S)

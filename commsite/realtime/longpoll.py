@@ -16,7 +16,7 @@ from django.core import signing
 
 from commsite.realtime import auth
 from commsite.realtime.auth import POLL_TOKEN_PREFIX, Refused, is_poll_token
-from commsite.realtime.backplane import Unreachable
+from commsite.realtime.calls import Unreachable
 from commsite.realtime.handshake import admitted
 from commsite.realtime.hub import hub
 from commsite.realtime.poll_session import LIFE_WINDOWS, PollSession, PollTransport

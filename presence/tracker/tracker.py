@@ -214,10 +214,11 @@ class Tracker:
         return clock
 
     def _plan_asking(self, theirs: Clock, now: float) -> None:
-        """Somebody knows more: asks soon, unless the answer is on its way."""
+        """Somebody knows more: asks soon; where an answer may be on its way, when it ought to have come."""
         waited = [self._peers.get(replica) for replica in ahead(theirs, self._known())]
-        if any(peer and now - peer.asked_at >= self.periods.retry_s for peer in waited):
-            self._ask_at = min(self._ask_at, now + self._jitter_s())
+        due = [max(now, peer.asked_at + self.periods.retry_s) for peer in waited if peer]
+        if due:
+            self._ask_at = min(self._ask_at, min(due) + self._jitter_s())
 
     def _ask(self, now: float) -> tuple[Gossip, ...]:
         """Requests for everything that is missing and was not asked for just now, and the time of the next try."""
@@ -318,7 +319,9 @@ class Tracker:
             return
         delta = self._assembly.add(answer)
         if delta is None:
-            peer.asked_at = now  # the rest is on its way
+            peer.asked_at = now  # the rest is on its way, and may be lost
+            self._learn(peer, {peer.replica: answer.delta.end})
+            self._plan_asking(peer.clock, now)
         else:
             peer.asked_at = float("-inf")
             peer.tries = 0

@@ -13,6 +13,7 @@ from django.conf import settings as site_settings
 from commsite.realtime import admission, deadlines, registry, telemetry
 from commsite.realtime import backplane as backplane_module
 from commsite.realtime import hub as hub_module
+from commsite.realtime import layer_mailbox as mailbox_module
 from commsite.realtime.hub import Hub
 from commsite.realtime.limits import limits
 from commsite.realtime.longpoll import LongPoll
@@ -129,8 +130,8 @@ def tick(hub: Hub, times: int = 1) -> None:
 def layer(monkeypatch: pytest.MonkeyPatch) -> MemoryLayer:
     """What several hubs of a test share; beacons come when they are called."""
     shared = MemoryLayer()
-    monkeypatch.setattr(backplane_module, "get_channel_layer", lambda: shared)
-    monkeypatch.setattr(backplane_module, "fresh_layer", shared.renewed)
+    monkeypatch.setattr(mailbox_module, "get_channel_layer", lambda: shared)
+    monkeypatch.setattr(mailbox_module, "fresh_layer", shared.renewed)
     monkeypatch.setattr(backplane_module, "RETRY_S", 0.001)
     monkeypatch.setattr(backplane_module, "PROBE_TIMEOUT_S", 0.05)
     monkeypatch.setattr(backplane_module, "BEACON_S", 3600.0)

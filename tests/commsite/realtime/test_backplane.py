@@ -11,7 +11,7 @@ from commsite.realtime import backplane as backplane_module
 from commsite.realtime import hub as hub_module
 from commsite.realtime import pubsub
 from commsite.realtime.announcement import Announcement
-from commsite.realtime.backplane import Unreachable
+from commsite.realtime.calls import Unreachable
 from commsite.realtime.hub import Hub
 from commsite.realtime.packet import CONTROL, Envelope, group_of
 from commsite.realtime.topic import shard_of
@@ -284,7 +284,7 @@ async def test_one_process_may_ask_another(hubs: list[Hub]) -> None:
     mailbox = hubs[1].backplane.mailbox
     assert await hubs[0].backplane.call(mailbox, "double", {"n": 4}, 1) == {"n": 8}
     assert await hubs[1].backplane.call(mailbox, "double", {"n": 5}, 1) == {"n": 10}
-    assert hubs[0].backplane._calls == {}
+    assert hubs[0].backplane._calls._waiting == {}
 
 
 async def test_who_is_not_answered_is_told_that_nobody_is_there(
@@ -303,7 +303,7 @@ async def test_who_is_not_answered_is_told_that_nobody_is_there(
     layer.is_down = False
     with pytest.raises(Unreachable):
         await hubs[0].backplane.call("nobody", "fail", {}, 1)
-    assert hubs[0].backplane._calls == {}
+    assert hubs[0].backplane._calls._waiting == {}
 
 
 async def test_a_message_that_is_none_is_survived(hubs: list[Hub], layer: MemoryLayer) -> None:

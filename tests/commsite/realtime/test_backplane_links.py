@@ -9,11 +9,12 @@ import pytest
 
 from commsite.realtime import backplane as backplane_module
 from commsite.realtime import hub as hub_module
-from commsite.realtime.backplane import Unreachable
-from commsite.realtime.packet import CONTROL, group_of
+from commsite.realtime import layer_mailbox as mailbox_module
+from commsite.realtime.calls import Unreachable
+from commsite.realtime.packet import CONTROL, group_of, unpack_packet
 from commsite.realtime.topic import shard_of
 from tests.commsite.realtime import rooms
-from tests.commsite.realtime.two_processes import condition, tell, told, two_in
+from tests.commsite.realtime.two_processes import beacon, condition, tell, told, two_in
 from tests.support.socket_client import SocketClient, settle
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ async def test_a_link_that_cannot_be_made_anew_is_tried_again(
 async def test_what_the_layer_does_not_take_holds_up_nothing_for_ever(
     hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backplane_module, "SEND_S", 0.01)
+    monkeypatch.setattr(mailbox_module, "SEND_S", 0.01)
     first, second = await two_in(hubs, "room:1")
     layer.is_hanging = True
     tell(first, "room:1", 1)
@@ -103,7 +104,91 @@ async def test_what_the_layer_does_not_take_holds_up_nothing_for_ever(
     await second.until(told(2))
 
 
-async def test_once_an_own_beacon_is_back_what_was_missed_is_looked_for(
+async def test_after_a_cut_nobody_speaks_before_it_hears(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else those who ask it because of what it said ask the deaf."""
+    backplane = hubs[1].backplane
+    heard: list[bool] = []
+    send = layer.group_send
+
+    async def send_and_look(group: str, message: dict[str, Any]) -> None:
+        packet = unpack_packet(message["d"])
+        if packet.node == hubs[1].node and (packet.items or packet.heads):
+            alive = layer.mailboxes.keys() & layer.groups[group_of(CONTROL)] - layer.dead
+            heard.append(backplane.mailbox in alive)
+        await send(group, message)
+
+    monkeypatch.setattr(layer, "group_send", send_and_look)
+    layer.is_down = True
+    hubs[1].control("anything", {})
+    await condition(lambda: backplane._is_cut)
+    hubs[1].control("anything", {})
+    heard.clear()
+    layer.dead.add(backplane.mailbox)
+    layer.refuse_receives = 3
+    layer.is_down = False  # what is sent arrives; for it nothing does yet
+    await condition(lambda: bool(heard))
+    await beacon(hubs[1], monkeypatch)
+
+    assert not layer.refuse_receives
+    assert len(heard) >= 2
+    assert all(heard)
+
+
+async def test_an_outage_that_is_not_long_loses_only_what_was_on_its_way(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await two_in(hubs, "room:1")
+    missed: list[int] = []
+    monkeypatch.setattr(hubs[1], "on_missed", missed.append)
+    layer.is_down = True
+    tell(first, "room:1", 1)
+    await condition(lambda: hubs[0].backplane._is_cut)
+    tell(first, "room:1", 2)
+    tell(first, "room:1", 3)
+    await settle()
+    layer.is_down = False
+    await second.until(told(3))
+    assert second.of("room:1") == [{"n": 2}, {"n": 3}]
+    assert missed == [shard_of("room:1")]
+
+
+async def test_after_a_long_outage_nobody_hears_what_is_long_past(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backplane_module, "KEPT_S", 0.0)
+    first, second = await two_in(hubs, "room:1")
+    missed: list[int] = []
+    monkeypatch.setattr(hubs[1], "on_missed", missed.append)
+    layer.is_down = True
+    for n in (1, 2, 3):
+        tell(first, "room:1", n)
+        await settle()
+    await condition(lambda: not hubs[0].backplane._pending)
+    layer.is_down = False
+    await condition(lambda: not hubs[0].backplane._is_cut)
+    tell(first, "room:1", 4)
+    await second.until(told(4))
+    assert second.of("room:1") == [{"n": 4}]
+    assert missed == [shard_of("room:1")]
+
+
+async def test_what_comes_back_through_links_that_are_no_more_proves_nothing(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backplane, send = hubs[0].backplane, layer.group_send
+
+    async def send_as_the_links_go(group: str, message: dict[str, Any]) -> None:
+        await send(group, message)
+        backplane._box.renewals += 1
+
+    monkeypatch.setattr(layer, "group_send", send_as_the_links_go)
+    assert not await backplane._probe(7, 1.0)
+    assert not backplane.is_subscribed(7)
+
+
+async def test_once_it_hears_itself_again_what_was_missed_is_looked_for(
     hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gaps: list[bool] = []
@@ -111,10 +196,8 @@ async def test_once_an_own_beacon_is_back_what_was_missed_is_looked_for(
     layer.is_down = True
     hubs[0].backplane.control("anything", {})
     await condition(lambda: hubs[0].backplane._is_cut)
-    beacons = asyncio.ensure_future(hubs[0].backplane._beacon_forever())
     layer.is_down = False
     await condition(lambda: bool(gaps))
-    beacons.cancel()
     assert not hubs[0].backplane._is_cut
 
 

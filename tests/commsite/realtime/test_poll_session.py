@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest_asyncio
 
-from commsite.realtime import backplane as backplane_module
+from commsite.realtime import layer_mailbox as mailbox_module
 from commsite.realtime import longpoll as longpoll_module
 from commsite.realtime.errors import CloseCode
 from commsite.realtime.hub import Hub
@@ -88,7 +88,7 @@ async def second(
     """Two hubs over one layer, and how a request gets to one of them."""
     set_limits(longpoll_window_s=0.05)
     layer = MemoryLayer()
-    monkeypatch.setattr(backplane_module, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(mailbox_module, "get_channel_layer", lambda: layer)
     hubs = [Hub(), Hub()]
     for each in hubs:
         await each.start()

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from presence.tracker.gossip import Heartbeat, TransferAnswer, TransferRequest
+from presence.tracker.gossip import Heartbeat, TransferAnswer, TransferRequest, receiver
 from presence.tracker.replica import Peer, Replica
 from presence.tracker.state import State
 from tests.presence.tracker.cluster import PERIODS, Cluster
@@ -175,6 +175,59 @@ def test_a_transfer_in_parts_is_waited_for_while_parts_come_and_asked_for_again_
     b.on_message(later, parts[-1])
     assert len(cluster.seen("b")) == 30
     assert len(b._assembly) == 0
+
+
+def test_a_heartbeat_between_the_parts_of_an_answer_costs_none_of_them(cluster: Cluster) -> None:
+    """Who hears again asks before any clock has told it that it is behind."""
+    cluster.split("a", "bc")
+    for number in range(30):
+        cluster.track("a", f"person {number}")
+    cluster.periods_pass(1)
+    cluster.heal()
+    a, b = cluster.trackers["a"], cluster.trackers["b"]
+    request = next(ask for ask in b.catch_up(cluster.now) if receiver(ask) == a.replica)
+    first, *others = a.on_message(cluster.now, request).messages
+
+    b.on_message(cluster.now, first)
+    b.on_tick(b._broadcast_at)
+    for part in others:
+        b.on_message(b._broadcast_at, part)
+
+    assert len(cluster.seen("b")) == 30
+
+
+def test_when_the_rest_of_an_answer_is_lost_it_is_asked_for_without_waiting_for_a_clock(
+    cluster: Cluster,
+) -> None:
+    cluster.split("a", "bc")
+    for number in range(30):
+        cluster.track("a", f"person {number}")
+    cluster.periods_pass(1)
+    cluster.heal()
+    a, b = cluster.trackers["a"], cluster.trackers["b"]
+    request = next(ask for ask in b.catch_up(cluster.now) if receiver(ask) == a.replica)
+    first, *_ = a.on_message(cluster.now, request).messages
+
+    b.on_message(cluster.now, first)
+
+    assert PERIODS.retry_s <= b._ask_at - cluster.now <= PERIODS.retry_s + PERIODS.jitter_s
+    assert [receiver(ask) for ask in b._ask(b._ask_at)] == [a.replica]
+
+
+def test_a_question_that_was_lost_is_asked_again_as_soon_as_the_answer_should_have_come(
+    cluster: Cluster,
+) -> None:
+    cluster.track("a", "ada")
+    cluster.split("a", "bc")
+    cluster.periods_pass(1)
+    cluster.heal()
+    a, b = cluster.trackers["a"], cluster.trackers["b"]
+    b.catch_up(cluster.now)  # lost
+
+    b.on_message(cluster.now + 0.01, Heartbeat(a.replica, 10_000, a.clock()))
+
+    assert PERIODS.retry_s <= b._ask_at - cluster.now <= PERIODS.retry_s + PERIODS.jitter_s
+    assert [receiver(ask) for ask in b._ask(b._ask_at)] == [a.replica]
 
 
 def test_news_too_long_for_one_message_is_asked_for_and_comes_in_parts(cluster: Cluster) -> None:

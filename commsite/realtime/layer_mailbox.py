@@ -1,0 +1,123 @@
+"""One process's place on the channel layer: what is sent to it, its way out, and the links under both.
+
+The links may die without a word and hold locks for ever. Then they are made anew, under the same name.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from commsite.realtime.layer import close_layer, fresh_layer, links_of
+from commsite.realtime.telemetry import count
+
+logger = logging.getLogger(__name__)
+
+SEND_S = 5.0
+"""What the layer has not taken by then goes to a peer that is gone: waiting on would hold up everything behind it."""
+ALONE = "local"
+"""The mailbox of a process that has none on the layer."""
+
+Message = dict[str, Any]
+
+
+class Mailbox:
+    """`on_message` gets what arrives; `on_broken` hears when nothing can arrive any more. Event loop only."""
+
+    def __init__(
+        self, on_message: Callable[[Message], None], on_broken: Callable[[], None]
+    ) -> None:
+        self.name = ALONE
+        self.renewals = 0
+        self._layer = get_channel_layer()
+        self._on_message = on_message
+        self._on_broken = on_broken
+        self._receiving: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_alone(self) -> bool:
+        """True with no channel layer: nothing travels."""
+        return self._layer is None
+
+    @property
+    def links(self) -> int:
+        """Connections to Redis that this process holds. From any thread."""
+        return 0 if self._layer is None else links_of(self._layer)
+
+    async def open(self) -> None:
+        """Takes a name and listens. Raises what the layer raises when it cannot be reached."""
+        self.name = await self._layer.new_channel()
+        self._listen()
+
+    async def send(self, name: str, message: Message) -> None:
+        """Puts a message into the mailbox of one process. Raises when the layer does not take it in time."""
+        if self._layer is None:
+            raise ConnectionError("there is no other process")
+        async with asyncio.timeout(SEND_S):
+            await self._layer.send(name, message)
+
+    async def send_to_group(self, group: str, message: Message) -> None:
+        """Puts a message into the mailboxes of all members. Raises when the layer does not take it in time."""
+        async with asyncio.timeout(SEND_S):
+            await self._layer.group_send(group, message)
+
+    async def join(self, group: str) -> None:
+        """Becomes a member of a group."""
+        await self._layer.group_add(group, self.name)
+
+    async def leave(self, group: str) -> None:
+        """Ends the membership."""
+        await self._layer.group_discard(group, self.name)
+
+    def renew(self) -> None:
+        """Begins anew with another layer: no link and no membership of the old one counts any more."""
+        logger.info("mailbox: makes its links anew")
+        count("backplane_reopened_total")
+        self.renewals += 1
+        old, self._layer = self._layer, fresh_layer()
+        self._stop_listening()
+        self._listen()  # first of all: groups are joined by a mailbox that exists
+        closing = asyncio.ensure_future(close_layer(old, SEND_S))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def listens_until(self, work: asyncio.Task[bool]) -> bool:
+        """The result of `work`; False as soon as nothing can arrive any more."""
+        ends = {work} if self._receiving is None else {work, self._receiving}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        work.cancel()
+        return False
+
+    async def close(self) -> None:
+        """Stops listening and closes the links, for as long as a send may take."""
+        self._stop_listening()
+        if self._receiving is not None:
+            self._closing.add(self._receiving)
+        self._closing.add(asyncio.ensure_future(close_layer(self._layer, SEND_S)))
+        await asyncio.wait(self._closing, timeout=SEND_S)
+
+    def _listen(self) -> None:
+        self._receiving = asyncio.ensure_future(self._receive_forever(self._layer))
+
+    def _stop_listening(self) -> None:
+        if self._receiving is not None:
+            self._receiving.cancel()
+
+    async def _receive_forever(self, layer: Any) -> None:
+        while True:
+            try:
+                message = await layer.receive(self.name)
+            except Exception as error:
+                logger.warning("mailbox: cannot receive: %s", error)
+                if layer is self._layer:
+                    self._on_broken()
+                return
+            try:
+                self._on_message(message)
+            except Exception:
+                logger.exception("mailbox: a message could not be handled")
