@@ -29,6 +29,7 @@ LEAST_JOINS, LONGEST_S = 4 * JOINERS, 20.0
 OFF = "1000000"
 JOINS = "crowd:joins"
 DIFFS = "crowd:diffs"
+ELSEWHERE = "crowd:elsewhere"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ async def joins(fleet: Fleet, mode: str, effort: Effort) -> list[Joins]:
     for present, server in servers.items():
         control = await PhoenixLink.open(server)
         await control.join(JOINS)
+        # The person is known, as one who comes from another topic: else some joins would read the database, some not.
+        await control.join(ELSEWHERE, {"is_present": True})
         await control.call(JOINS, "crowd", {"topic": JOINS, "topics": 1, "people": present})
         controls.append(control)
     found = [Joins(mode, is_told=False), Joins(mode, is_told=True)]

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
+from commsite.realtime.announcement import Announcement
 from commsite.realtime.channel import handles
 from commsite.realtime.errors import PushError, StopChannel
 from commsite.realtime.history_channel import HistoryChannel
@@ -99,10 +102,30 @@ class ConversationChannel(
 
 
 # --- Whoever is no longer a member ---------------------------------------------------------------
+def end_with_removal(fact: Announcement) -> None:
+    """In every process, when `member_removed` goes out: its topic ends there for that user, before anything said later.
+
+    Who joined after that fact has come back since.
+    """
+    removed = msgspec.json.decode(fact.payload, type=_Removed)
+    for socket in hub.sockets_of(removed.member.id):
+        channel = socket.channels.get(fact.topic)
+        if isinstance(channel, ConversationChannel) and not channel.has_read(fact.seq or 0):
+            channel.stop()
+
+
+class _Someone(msgspec.Struct):
+    id: int
+
+
+class _Removed(msgspec.Struct):
+    member: _Someone
+
+
 def take_topic_away(removed: Mapping[str, Any]) -> None:
     """In every process, once a removal is committed: ends the topic on that user's sockets here.
 
-    A join that was permitted before the removal is ended too; one that comes later is refused.
+    A join that was permitted before the removal is ended too, whatever it reads; one that comes later is refused.
     """
     hub.eject(removed["topic"], removed["user_id"])
 

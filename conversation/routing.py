@@ -7,7 +7,12 @@ from commsite.clients.channel import on_user_join
 from commsite.realtime import pubsub, registry, telemetry
 from commsite.realtime.hub import hub
 from conversation import actions, attention, hooks, queries, receipts, typing_notices
-from conversation.channel import ConversationChannel, eject_strangers, take_topic_away
+from conversation.channel import (
+    ConversationChannel,
+    eject_strangers,
+    end_with_removal,
+    take_topic_away,
+)
 from conversation.consumers import ConversationConsumer
 from conversation.mark_writer import writer
 from conversation.models import Change
@@ -30,6 +35,7 @@ def register() -> None:
     for event in ("message_sent", *Change.Event.values):
         registry.declare(event, registry.Delivery.MUST)
     registry.declare("membership_changed", registry.Delivery.STATE)
+    pubsub.on_going_out(Change.Event.MEMBER_REMOVED.value, end_with_removal)
     pubsub.on_control(actions.MEMBER_REMOVED_CONTROL, take_topic_away)
     pubsub.on_gap(_recheck)
     _register_attention()

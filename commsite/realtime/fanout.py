@@ -5,6 +5,7 @@ that keeps up gets in one write. No await and no task per delivery.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from commsite.realtime.registry import mirror_of
 from commsite.realtime.sequence import Sequence
 from commsite.realtime.telemetry import count, counters
 from commsite.realtime.topic_state import Held, Subscriber, TopicState
+
+logger = logging.getLogger(__name__)
 
 DELIVERIES = ("deliveries_total", ())
 JOINED_BYTES = 64 * 1024
@@ -28,6 +31,8 @@ NO_VERSIONS: Mapping[str, int] = {}
 
 Fill = Callable[[str, int, int | None], Awaitable[list[Announcement] | None]]
 """(topic, after, up to and including or None) -> what history holds between them; None when it cannot be read now."""
+followers: dict[str, list[Callable[[Announcement], None]]] = {}
+"""By event: who is called when it goes out on a topic here, in its order, before anything later does."""
 
 
 class Fanout:
@@ -178,6 +183,16 @@ class Fanout:
         state.pending_bytes += len(outgoing.announcement.payload)
         if state.pending_bytes > JOINED_BYTES:
             self._flush_topic(state)
+        if outgoing.announcement.event in followers:
+            self._follow(outgoing.announcement)
+
+    @staticmethod
+    def _follow(announcement: Announcement) -> None:
+        for follower in followers[announcement.event]:
+            try:
+                follower(announcement)
+            except Exception:
+                logger.exception("a follower of %s failed", announcement.event)
 
     def _flush_topic(self, state: TopicState) -> None:
         pending, state.pending, state.pending_bytes = state.pending, [], 0

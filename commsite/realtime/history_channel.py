@@ -80,6 +80,10 @@ class HistoryChannel(Channel):
         self.socket.fanout.baseline(str(self.topic), read.seq)
         return read.reply
 
+    def has_read(self, seq: int) -> bool:
+        """True when the join, which is over, has read the fact of this number."""
+        return getattr(self, "_floor", -1) >= seq
+
     def _read(self, since: int | None) -> Read:
         self.authorize()
         replayed = self.replay(since, REPLAY_LIMIT) if since is not None and since >= 0 else None

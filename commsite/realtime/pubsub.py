@@ -12,6 +12,7 @@ from django.db import transaction
 
 from commsite.realtime.announcement import Announcement
 from commsite.realtime.envelope import Binary, encode_payload
+from commsite.realtime.fanout import followers
 from commsite.realtime.hub import (
     ControlHandler,
     announced_handlers,
@@ -108,6 +109,15 @@ def on_announced(event: str, handler: Callable[[str, int | None], None]) -> None
 def on_heard(event: str, handler: Callable[[Announcement], None]) -> None:
     """Calls `handler(announcement)` on the event loop for each such event that another process announces."""
     handlers = heard_handlers.setdefault(event, [])
+    if handler not in handlers:
+        handlers.append(handler)
+
+
+def on_going_out(event: str, handler: Callable[[Announcement], None]) -> None:
+    """Calls `handler(announcement)` on the event loop of every process that has the topic, in order of `seq`: what
+    comes after it on the topic goes out after the handler, wherever it was read from.
+    """
+    handlers = followers.setdefault(event, [])
     if handler not in handlers:
         handlers.append(handler)
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commsite.realtime import history_channel
-from commsite.realtime.hub import gap_handlers, hub
+from commsite.realtime.announcement import Announcement
+from commsite.realtime.hub import control_handlers, gap_handlers, hub
 from commsite.realtime.threads import in_thread
 from conversation import actions
 from conversation.assistant.commands import slash_commands
-from conversation.channel import ConversationChannel
+from conversation.channel import ConversationChannel, end_with_removal
 from conversation.models import Conversation, Member
 from conversation.schema import AddMember, RemoveMember, RenameConversation, SendMessage
 from tests.support.phoenix_client import ErrorReply, PhoenixClient
@@ -280,6 +281,37 @@ async def test_a_removed_member_loses_the_topic_on_every_socket(
             await client.join(topic)
     await adas.next("member_removed")
     await adas.next("message_sent")
+
+
+async def test_the_fact_itself_ends_the_topic_before_anything_said_later(
+    enter: Enter, topic: str, ada: User, grace: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between processes the control message travels apart from the topic, and may come late."""
+    monkeypatch.setitem(control_handlers, actions.MEMBER_REMOVED_CONTROL, [])
+    adas, graces = await enter(ada), await enter(grace)
+
+    await adas.call(topic, "remove_member", {"user_id": grace.pk})
+    await adas.call(topic, "send_message", message("she is gone"))
+    await graces.heartbeat()
+
+    assert [frame.event for frame in graces.waiting()] == ["member_removed", "phx_close"]
+
+
+async def test_an_old_removal_does_not_end_the_join_of_who_has_come_back(
+    enter: Enter, topic: str, room: Conversation, ada: User, grace: User
+) -> None:
+    await in_thread(actions.remove_member, room.id, ada.pk, RemoveMember(user_id=grace.pk))
+    await in_thread(actions.add_member, room.id, ada.pk, AddMember(username="grace"))
+    client = await enter(grace)
+    payload = b'{"seq":1,"member":{"id":%d},"by":null}' % grace.pk
+    last = (await in_thread(Conversation.objects.get, pk=room.pk)).last_seq
+
+    end_with_removal(Announcement(topic, "member_removed", payload, seq=last - 1))
+    await client.call(topic, "send_message", message("back"))
+    end_with_removal(Announcement(topic, "member_removed", payload, seq=last + 2))
+
+    assert (await client.next(topic=topic)).event == "message_sent"
+    assert (await client.next(topic=topic)).event == "phx_close"
 
 
 async def test_who_leaves_is_let_go_in_good_order(enter: Enter, topic: str, grace: User) -> None:

@@ -17,6 +17,7 @@ from tests.support.socket_client import settle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from commsite.realtime.announcement import Announcement
     from commsite.realtime.codec import Codec
     from commsite.realtime.hub import Hub
     from tests.support.socket_client import SocketClient
@@ -259,6 +260,32 @@ async def test_a_hole_is_read_from_history(connect: Connect, database: Database)
     await client.until(lambda frame: frame.payload == {"n": 5})
     assert [payload["n"] for payload in client.of("log:a")] == [1, 2, 3, 4, 5]
     assert ("a", 1, 4) in database.reads
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_what_follows_an_event_is_done_before_anything_later_goes_out(
+    connect: Connect, database: Database, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    """Also when all comes in one turn, and when the event itself is read from history."""
+    client, other = connect(1), connect(2)
+
+    def fail(fact: Announcement) -> None:
+        raise RuntimeError("follower")
+
+    def end_at_two(fact: Announcement) -> None:
+        if fact.seq == 2:
+            client.socket.stop_topic("log:a")
+
+    monkeypatch.setitem(fanout_module.followers, "written", [fail, end_at_two])
+    for each in (client, other):
+        await each.join("log:a")
+    announced = [rooms.commit("a") for _ in range(4)]
+    for announcement in announced[2 if is_lost else 0 :]:
+        client.hub.announce(announcement)
+    await other.until(lambda frame: frame.payload == {"n": 4})
+    assert [payload["n"] for payload in other.of("log:a")] == [1, 2, 3, 4]
+    assert [payload.get("n") for payload in client.of("log:a")] == [1, 2]
+    assert client.seen[-1].event == "phx_close"
 
 
 async def test_a_hole_that_history_does_not_have_is_given_up(
