@@ -4,6 +4,7 @@ A seat is one connection on one topic. What is known of a person (status line, w
 while they have a seat here and follows what they change, wherever they change it.
 """
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,10 +14,9 @@ from django.conf import settings
 from commsite.realtime.deadlines import TICK_S
 from commsite.realtime.errors import PushError
 from commsite.realtime.hub import hub
-from commsite.realtime.threads import in_thread
-from presence import queries
 from presence.attention import Attention
 from presence.grace import Grace
+from presence.manners import READ_AT_ONCE, Manners
 from presence.naming import Name, public
 from presence.schema import Manner, PersonMeta, StatusShape
 from presence.seat import Door, Seat
@@ -25,7 +25,6 @@ from presence.telling import Telling
 from presence.tracker.diff import Diff
 
 ASK_AGAIN_S = 3.0
-READ_AT_ONCE = 500
 
 
 class Person:
@@ -60,24 +59,19 @@ class People:
         self._expiries: dict[str, float] = {}
         self.attention = Attention()
         self.sightings = Sightings(self._here)
-        self.changes = 0
-        """Grows with all that people change of themselves: what was read before may be old."""
+        self._manners = Manners()
 
     # -- who they are
 
     async def manner_of(self, user_id: int) -> Manner | None:
         """How the person wants to be seen; None when the database does not say."""
-        while True:
-            person = self._persons.get(str(user_id))
-            if person is not None and person.is_known:
-                return person.manner
-            changes = self.changes
-            try:
-                manner = await in_thread(queries.manner_of, user_id)
-            except PushError:
-                return None
-            if self.changes == changes:
-                return manner
+        person = self._persons.get(str(user_id))
+        if person is not None and person.is_known:
+            return person.manner
+        try:
+            return await self._manners.of(user_id)
+        except PushError:
+            return None
 
     def on_status(self, payload: Mapping[str, Any]) -> None:
         """A person's status line has changed: all their entries here show it."""
@@ -94,20 +88,19 @@ class People:
         """News of what people chose may have been lost: reads it again, of everybody who is here."""
         keys = [key for key, person in self._persons.items() if person.is_known]
         for start in range(0, len(keys), READ_AT_ONCE):
-            batch = [int(key) for key in keys[start : start + READ_AT_ONCE]]
-            changes = -1
-            while changes != self.changes:
-                changes = self.changes
-                manners = await in_thread(queries.manners_of, batch)
-            for user_id, manner in manners.items():
-                person = self._persons.get(str(user_id))
-                if person is not None and person.is_known:
-                    self._learn(str(user_id), person, manner)
-                if not manner.is_remembered:
-                    self.sightings.forget(user_id)
+            batch = keys[start : start + READ_AT_ONCE]
+            await asyncio.gather(*(self._look_again_at(key) for key in batch))
+
+    async def _look_again_at(self, key: str) -> None:
+        manner = await self._manners.of(int(key))
+        person = self._persons.get(key)
+        if person is not None and person.is_known:
+            self._learn(key, person, manner)
+        if not manner.is_remembered:
+            self.sightings.forget(int(key))
 
     def _change(self, key: str, changes: Mapping[str, Any]) -> None:
-        self.changes += 1
+        self._manners.changed(int(key))
         person = self._persons.get(key)
         if person is not None:
             self._learn(key, person, person.manner._replace(**changes))

@@ -139,11 +139,11 @@ async def test_while_the_database_is_away_nobody_is_shown_who_may_not_want_to_be
     here = await connect(grace)
     await enter(here)
 
-    def fail(user_id: int) -> None:
+    def fail(user_ids: list[int]) -> None:
         raise PushError("overloaded")
 
     with monkeypatch.context() as outage:
-        outage.setattr(queries, "manner_of", fail)
+        outage.setattr(queries, "manners_of", fail)
         own = await enter(await connect(ada))
         assert own[str(ada.pk)]["metas"][0]["status"] is None
         assert set(state_of(LOBBY)) == {str(grace.pk)}
