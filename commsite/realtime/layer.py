@@ -8,8 +8,16 @@ from channels.layers import DEFAULT_CHANNEL_LAYER, channel_layers
 
 
 def fresh_layer() -> Any:
-    """A channel layer that shares nothing with the one before, and takes its place."""
+    """A channel layer that shares nothing with the one before, and takes its place. Whoever asks for it closes it."""
     layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
+    begin = getattr(type(layer), "_get_layer", None)
+    if begin is not None:
+        # channels_redis wraps the loop's `close` for each layer, and no wrapping is ever undone: all layers of a long
+        # outage would be kept, and the loop could not be closed for recursion.
+        loop: Any = asyncio.get_running_loop()
+        close = loop.close
+        begin(layer)
+        loop.close = close
     channel_layers.set(DEFAULT_CHANNEL_LAYER, layer)
     return layer
 
