@@ -70,6 +70,8 @@ class Backplane:
         self.answers = self._calls.answers
         self._wanted: set[int] = {CONTROL}
         self._confirmed: set[int] = set()
+        self._lost: set[int] = set()
+        """Needed here, not listened to for a while: read again once they are confirmed."""
         self._subscribing: dict[int, asyncio.Future[None]] = {}
         self._probes: dict[str, asyncio.Event] = {}
         self._numbers: dict[int, int] = defaultdict(int)
@@ -112,11 +114,12 @@ class Backplane:
         self._spawn(self._beacon_forever())
 
     async def _open(self) -> None:
-        while True:
+        for number in itertools.count():
             try:
                 await self._box.open()
             except Exception as error:
-                logger.warning("backplane: cannot connect: %s", error)
+                if not number:
+                    logger.warning("backplane: cannot connect, and goes on trying: %r", error)
                 self._drop_pending()
                 await asyncio.sleep(RETRY_S)
             else:
@@ -176,9 +179,8 @@ class Backplane:
             try:
                 await self._publish_pending()
             except Exception as error:
-                logger.warning("backplane: cannot publish: %s", error)
                 count("backplane_errors_total")
-                self._cut()
+                self._cut(error)
 
     async def _publish_pending(self) -> None:
         async with self._publishing:  # a stop waits for what is on its way
@@ -198,18 +200,17 @@ class Backplane:
     async def _beacon_forever(self) -> None:
         while True:
             await asyncio.sleep(BEACON_S)
-            if self._deaf_s >= DEAF_S:
-                logger.warning("backplane: hears nothing of itself")
-                self._cut()
-            self._deaf_s += BEACON_S
             if self._is_cut:
                 continue
+            if self._deaf_s >= DEAF_S:
+                self._cut("hears nothing of itself")
+                continue
+            self._deaf_s += BEACON_S
             first, heads = self._numbers[CONTROL] + 1, dict(self._numbers)
             try:
                 await self._publish(Packet(self.node, self.epoch, CONTROL, first, [], heads=heads))
             except Exception as error:
-                logger.warning("backplane: cannot publish a beacon: %s", error)
-                self._cut()
+                self._cut(error)
 
     # -- a broken link
 
@@ -218,23 +219,24 @@ class Backplane:
         """True from when the link is found broken until this process hears itself again; it says nothing meanwhile."""
         return self._mending is not None and not self._mending.done()
 
-    def _cut(self) -> None:
+    def _cut(self, why: object) -> None:
         if not self._is_cut:
+            logger.warning("backplane: broken, silent until mended: %s", str(why) or repr(why))
             self._mending = self._spawn(self._mend())
 
     async def _mend(self) -> None:
         """Listens first, then speaks: whoever asks because of what we said must find us listening."""
         loop = asyncio.get_running_loop()
         began, patience_s, pause_s = loop.time(), RETRY_S, 0.0
-        logger.warning("backplane: the link is broken; silent until it is mended")
         while not await self._hears_itself(patience_s):
             if loop.time() - began > KEPT_S:
                 self._drop_pending()
             await asyncio.sleep(pause_s)
+            self._lost |= self._confirmed - {CONTROL}
             self._confirmed = set()
             self._box.renew()
             patience_s, pause_s = PROBE_TIMEOUT_S, RETRY_S
-        logger.warning("backplane: the link was broken for %.1f s", loop.time() - began)
+        logger.warning("backplane: was broken for %.1f s", loop.time() - began)
         self._deaf_s = 0.0
         self._mending = None
         self._wake.set()
@@ -274,14 +276,14 @@ class Backplane:
         if self.is_alone:
             return
         self._wanted = needed | {CONTROL}
+        self._lost &= self._wanted
         if self._is_cut:
             return
         for shard in self._confirmed - self._wanted:
             self._confirmed.discard(shard)
             self._spawn(self._leave(shard))
-        for shard in self._wanted:
-            if shard not in self._confirmed and shard not in self._subscribing:
-                self._spawn(self._recover(shard))
+        for shard in self._wanted - self._confirmed:
+            self._spawn(self._recover(shard))
 
     async def _leave(self, shard: int) -> None:
         if shard in self._confirmed or shard in self._subscribing:
@@ -290,15 +292,17 @@ class Backplane:
             await self._box.leave(group_of(shard))
 
     async def _recover(self, shard: int) -> None:
+        running = self._subscribing.get(shard)
+        if running is not None:  # it may have used up its tries while the link was broken
+            await asyncio.wait({running})
         await self.subscribe(shard)
-        if self.is_subscribed(shard):
-            self._receiver.on_missed(shard)
 
     async def _subscribe(self, shard: int) -> None:
         for _ in range(PROBE_TRIES):
-            if await self._probe(shard, PROBE_TIMEOUT_S):
+            if not self._is_cut and await self._probe(shard, PROBE_TIMEOUT_S):
                 return
             await asyncio.sleep(RETRY_S)
+        self._lost.add(shard)
         logger.warning("backplane: shard %s not confirmed", shard)
         count("backplane_unconfirmed_total")
 
@@ -319,6 +323,9 @@ class Backplane:
         if renewals != self._box.renewals:
             return False  # it came back through links that are no more
         self._confirmed.add(shard)
+        if shard in self._lost:
+            self._lost.discard(shard)
+            self._receiver.on_missed(shard)
         return True
 
     def _dispatch(self, message: dict[str, Any]) -> None:

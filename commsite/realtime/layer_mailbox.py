@@ -24,10 +24,10 @@ Message = dict[str, Any]
 
 
 class Mailbox:
-    """`on_message` gets what arrives; `on_broken` hears when nothing can arrive any more. Event loop only."""
+    """`on_message` gets what arrives; `on_broken` hears why nothing can arrive any more. Event loop only."""
 
     def __init__(
-        self, on_message: Callable[[Message], None], on_broken: Callable[[], None]
+        self, on_message: Callable[[Message], None], on_broken: Callable[[object], None]
     ) -> None:
         self.name = ALONE
         self.renewals = 0
@@ -48,8 +48,13 @@ class Mailbox:
         return 0 if self._layer is None else links_of(self._layer)
 
     async def open(self) -> None:
-        """Takes a name and listens. Raises what the layer raises when it cannot be reached."""
-        self.name = await self._layer.new_channel()
+        """Takes a name and listens. Raises when the layer does not answer in time; it is another one then."""
+        try:
+            async with asyncio.timeout(SEND_S):
+                self.name = await self._layer.new_channel()
+        except Exception:
+            self._replace_layer()
+            raise
         self._listen()
 
     async def send(self, name: str, message: Message) -> None:
@@ -70,17 +75,23 @@ class Mailbox:
 
     async def leave(self, group: str) -> None:
         """Ends the membership."""
-        await self._layer.group_discard(group, self.name)
+        async with asyncio.timeout(SEND_S):
+            await self._layer.group_discard(group, self.name)
 
     def renew(self) -> None:
         """Begins anew with another layer: no link and no membership of the old one counts any more."""
-        logger.info("mailbox: makes its links anew")
         count("backplane_reopened_total")
-        self.renewals += 1
-        old, self._layer = self._layer, fresh_layer()
-        self._stop_listening()
+        self._replace_layer()
+        self._stop_listening()  # the old layer, already closing, does not say goodbye over links that may be dead
         self._listen()  # first of all: groups are joined by a mailbox that exists
-        closing = asyncio.ensure_future(close_layer(old, SEND_S))
+
+    def _replace_layer(self) -> None:
+        self.renewals += 1
+        self._close_later(self._layer)
+        self._layer = fresh_layer()
+
+    def _close_later(self, layer: Any) -> None:
+        closing = asyncio.ensure_future(close_layer(layer, SEND_S))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
@@ -95,10 +106,10 @@ class Mailbox:
 
     async def close(self) -> None:
         """Stops listening and closes the links, for as long as a send may take."""
+        self._close_later(self._layer)
         self._stop_listening()
         if self._receiving is not None:
             self._closing.add(self._receiving)
-        self._closing.add(asyncio.ensure_future(close_layer(self._layer, SEND_S)))
         await asyncio.wait(self._closing, timeout=SEND_S)
 
     def _listen(self) -> None:
@@ -113,9 +124,8 @@ class Mailbox:
             try:
                 message = await layer.receive(self.name)
             except Exception as error:
-                logger.warning("mailbox: cannot receive: %s", error)
                 if layer is self._layer:
-                    self._on_broken()
+                    self._on_broken(error)
                 return
             try:
                 self._on_message(message)

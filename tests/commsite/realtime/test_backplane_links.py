@@ -218,3 +218,76 @@ async def test_a_mailbox_that_could_not_be_opened_again_is_tried_until_calls_arr
     beacons.cancel()
 
     assert await hubs[0].backplane.call(mailbox, "echo", {"said": 1}, 5.0) == {"heard": 1}
+
+
+async def test_a_layer_that_hangs_at_the_start_is_left_for_another(
+    layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox_module, "SEND_S", 0.01)
+    monkeypatch.setattr(hub_module, "START_PATIENCE_S", 0.02)
+    layer.is_hanging = True
+    late = hub_module.Hub()
+    await late.start()
+    assert not late.backplane.is_ready
+    layer.is_hanging = False  # for new links: what hung still does
+    await condition(lambda: late.backplane.is_ready)
+    await late.stop()
+
+
+async def test_who_is_there_gets_what_was_missed_though_somebody_joins_during_the_cut(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        backplane_module, "PROBE_TRIES", 10_000
+    )  # the join is under way all the time
+    _, second = await two_in(hubs, "log:a")
+    layer.is_down = True
+    hubs[1].control("anything", {})
+    await condition(lambda: not hubs[1].is_subscribed("log:a"))
+    joiner = SocketClient.connect(hubs[1], 3)
+    ref = joiner.ask_to_join("log:a")
+    await condition(lambda: bool(hubs[1].backplane._subscribing))
+    rooms.commit("a")  # by another process; no number tells of it
+    layer.is_down = False
+    await joiner.assert_reply(ref)
+    await second.until(lambda frame: frame.payload == {"n": 1})
+    assert second.of("log:a") == [{"n": 1}]
+
+
+async def test_a_shard_whose_tries_were_used_up_during_a_cut_is_tried_again_at_once(
+    hubs: list[Hub],
+) -> None:
+    backplane = hubs[0].backplane
+    running: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    backplane._subscribing[7] = running
+    running.add_done_callback(lambda _: backplane._subscribing.pop(7))
+    backplane.tend({7})
+    await settle()
+    running.set_result(None)  # in vain
+    await condition(lambda: 7 in backplane._confirmed)
+
+
+async def test_while_the_link_is_broken_a_join_waits_for_no_probe(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer.is_hanging = True
+    hubs[0].backplane._cut("broken")
+    monkeypatch.setattr(backplane_module, "PROBE_TIMEOUT_S", 3600.0)
+    client = SocketClient.connect(hubs[0])
+    await client.join("room:1")
+    assert not hubs[0].is_subscribed("room:1")
+
+
+async def test_an_outage_is_logged_when_it_begins_and_when_it_ends(
+    hubs: list[Hub], layer: MemoryLayer, caplog: pytest.LogCaptureFixture
+) -> None:
+    layer.dead.add(hubs[0].backplane.mailbox)
+    layer.refuse_receives = 20
+    hubs[0].backplane._cut("broken")
+    await condition(lambda: not hubs[0].backplane._is_cut)
+    assert not layer.refuse_receives
+    links = [line for line in caplog.messages if "broken" in line or line.startswith("mailbox")]
+    assert [line.partition(" for ")[0] for line in links] == [
+        "backplane: broken, silent until mended: broken",
+        "backplane: was broken",
+    ]
