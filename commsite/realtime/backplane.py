@@ -41,8 +41,8 @@ MAX_PENDING = 10_000
 RETRY_S = 0.5
 KEPT_S = 5.0
 """An outage of the layer that is no longer than this loses only what was on its way when it began."""
-DEAF_S = 3 * BEACON_S
-"""After so long without an own beacon that came back the links to the layer are taken for dead."""
+ECHO_S = 2.0
+"""An own beacon that is not back by then: the links to the layer may be dead without a word."""
 
 
 class Receiver(Protocol):
@@ -82,7 +82,7 @@ class Backplane:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ids = itertools.count(1)
         self._mending: asyncio.Task[Any] | None = None
-        self._deaf_s = 0.0
+        self._echo = asyncio.Event()
 
     @property
     def is_alone(self) -> bool:
@@ -202,13 +202,16 @@ class Backplane:
             await asyncio.sleep(BEACON_S)
             if self._is_cut:
                 continue
-            if self._deaf_s >= DEAF_S:
-                self._cut("hears nothing of itself")
-                continue
-            self._deaf_s += BEACON_S
             first, heads = self._numbers[CONTROL] + 1, dict(self._numbers)
+            self._echo.clear()
             try:
-                await self._publish(Packet(self.node, self.epoch, CONTROL, first, [], heads=heads))
+                async with asyncio.timeout(ECHO_S):
+                    await self._publish(
+                        Packet(self.node, self.epoch, CONTROL, first, [], heads=heads)
+                    )
+                    await self._echo.wait()
+            except TimeoutError:
+                self._cut("an own beacon did not come back")
             except Exception as error:
                 self._cut(error)
 
@@ -237,7 +240,6 @@ class Backplane:
             self._box.renew()
             patience_s, pause_s = PROBE_TIMEOUT_S, RETRY_S
         logger.warning("backplane: was broken for %.1f s", loop.time() - began)
-        self._deaf_s = 0.0
         self._mending = None
         self._wake.set()
         self._receiver.on_missed(CONTROL)  # what was said while nothing was heard
@@ -363,7 +365,7 @@ class Backplane:
     def _on_echo(self, packet: Packet) -> None:
         """Our own words have come back: the link stands."""
         if packet.heads is not None:
-            self._deaf_s = 0.0
+            self._echo.set()
 
     def _see(self, node: str, epoch: int, shard: int, upto: int, *, is_beacon: bool) -> None:
         """Holds what should have come (`upto`) against what came. A process numbers from 1: what it said before it was

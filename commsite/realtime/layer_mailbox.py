@@ -5,7 +5,7 @@ The links may die without a word and hold locks for ever. Then they are made ane
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -36,6 +36,7 @@ class Mailbox:
         self._on_broken = on_broken
         self._receiving: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Timeout] = set()
 
     @property
     def is_alone(self) -> bool:
@@ -61,13 +62,19 @@ class Mailbox:
         """Puts a message into the mailbox of one process. Raises when the layer does not take it in time."""
         if self._layer is None:
             raise ConnectionError("there is no other process")
-        async with asyncio.timeout(SEND_S):
-            await self._layer.send(name, message)
+        await self._in_time(self._layer.send(name, message))
 
     async def send_to_group(self, group: str, message: Message) -> None:
         """Puts a message into the mailboxes of all members. Raises when the layer does not take it in time."""
-        async with asyncio.timeout(SEND_S):
-            await self._layer.group_send(group, message)
+        await self._in_time(self._layer.group_send(group, message))
+
+    async def _in_time(self, sending: Awaitable[None]) -> None:
+        async with asyncio.timeout(SEND_S) as limit:
+            self._sending.add(limit)
+            try:
+                await sending
+            finally:
+                self._sending.discard(limit)
 
     async def join(self, group: str) -> None:
         """Becomes a member of a group."""
@@ -75,13 +82,18 @@ class Mailbox:
 
     async def leave(self, group: str) -> None:
         """Ends the membership."""
-        async with asyncio.timeout(SEND_S):
-            await self._layer.group_discard(group, self.name)
+        await self._in_time(self._layer.group_discard(group, self.name))
 
     def renew(self) -> None:
-        """Begins anew with another layer: no link and no membership of the old one counts any more."""
+        """Begins anew with another layer: no link and no membership of the old one counts any more.
+
+        What has not been taken by the old one never will be: those who wait for that are told at once.
+        """
         count("backplane_reopened_total")
         self._replace_layer()
+        for limit in self._sending:
+            if not limit.expired():
+                limit.reschedule(0.0)
         self._stop_listening()  # the old layer, already closing, does not say goodbye over links that may be dead
         self._listen()  # first of all: groups are joined by a mailbox that exists
 

@@ -11,10 +11,12 @@ from commsite.realtime import backplane as backplane_module
 from commsite.realtime import hub as hub_module
 from commsite.realtime import layer_mailbox as mailbox_module
 from commsite.realtime.calls import Unreachable
+from commsite.realtime.layer_mailbox import Mailbox
 from commsite.realtime.packet import CONTROL, group_of, unpack_packet
 from commsite.realtime.topic import shard_of
 from tests.commsite.realtime import rooms
 from tests.commsite.realtime.two_processes import beacon, condition, tell, told, two_in
+from tests.support.deadline import PATIENCE_S
 from tests.support.socket_client import SocketClient, settle
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ async def test_a_link_that_is_dead_without_a_word_is_made_anew(
     assert second.of("room:1") == []
 
     monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
-    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
+    monkeypatch.setattr(backplane_module, "ECHO_S", 0.003)
     beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
     group = group_of(shard_of("room:1"))
     await condition(lambda: not layer.dead and mailbox in layer.groups[group])
@@ -72,7 +74,7 @@ async def test_a_link_that_is_dead_without_a_word_is_made_anew(
         Unreachable
     ):  # calls reach the same mailbox as before: it answers, in the negative
         await hubs[0].backplane.call(mailbox, "unknown", {}, 0.05)
-    assert hubs[1].backplane._deaf_s < backplane_module.DEAF_S
+    assert not hubs[1].backplane._is_cut
 
 
 async def test_a_link_that_cannot_be_made_anew_is_tried_again(
@@ -82,7 +84,7 @@ async def test_a_link_that_cannot_be_made_anew_is_tried_again(
     layer.dead.add(mailbox)
     layer.is_down = True
     monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
-    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
+    monkeypatch.setattr(backplane_module, "ECHO_S", 0.003)
     beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
     await condition(lambda: hubs[1].backplane._is_cut)
     layer.is_down = False
@@ -102,6 +104,30 @@ async def test_what_the_layer_does_not_take_holds_up_nothing_for_ever(
     layer.is_hanging = False
     tell(first, "room:1", 2)
     await second.until(told(2))
+
+
+async def test_what_the_old_links_did_not_take_is_given_up_when_they_are_made_anew(
+    layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything else would wait behind it."""
+    monkeypatch.setattr(mailbox_module, "SEND_S", 3600.0)
+    box = Mailbox(lambda message: None, lambda: None)
+    await box.open()
+    layer.is_hanging = True
+    stuck = [
+        asyncio.ensure_future(box.send_to_group("group", {})),
+        asyncio.ensure_future(box.send("mailbox", {})),
+    ]
+    await settle()
+
+    box.renew()
+
+    for each in stuck:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(each, PATIENCE_S)
+    layer.is_hanging = False
+    await box.send_to_group("group", {})  # what is sent from now on has its full time
+    await box.close()
 
 
 async def test_after_a_cut_nobody_speaks_before_it_hears(
@@ -212,7 +238,7 @@ async def test_a_mailbox_that_could_not_be_opened_again_is_tried_until_calls_arr
     layer.dead.add(mailbox)
     layer.refuse_receives = 3
     monkeypatch.setattr(backplane_module, "BEACON_S", 0.001)
-    monkeypatch.setattr(backplane_module, "DEAF_S", 0.003)
+    monkeypatch.setattr(backplane_module, "ECHO_S", 0.003)
     beacons = asyncio.ensure_future(hubs[1].backplane._beacon_forever())
     await condition(lambda: not layer.refuse_receives and mailbox in layer.mailboxes)
     beacons.cancel()
