@@ -1,11 +1,13 @@
 """How the REST side speaks: errors as ``{"reason", "message", ...}`` and pages by cursor."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
+from redis import RedisError
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -18,6 +20,10 @@ from commsite.realtime.telemetry import count
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+logger = logging.getLogger(__name__)
+
+UNCOUNTED_RETRY_AFTER_MS = 2000
 
 # DRF's codes in the words of the one table of reasons (commsite.realtime.errors).
 _REASONS: Mapping[type[Exception], str] = {
@@ -70,6 +76,11 @@ class NoSuchAddress(APIView):
 
 def answer_with_reason(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The error as ``{"reason", "message", ...}`` with its status, or None if it is a crash."""
+    if isinstance(
+        error, RedisError
+    ):  # what counts throttles and lock-outs is away; nothing was done
+        logger.warning("rest: what counts requests cannot be reached: %r", error)
+        error = PushError("overloaded", retry_after_ms=UNCOUNTED_RETRY_AFTER_MS)
     if isinstance(error, PushError):
         set_rollback()
         answer = Response(error.as_response(), status=error.http_status)

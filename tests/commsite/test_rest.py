@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.http import Http404
 from django.test import Client
+from redis import RedisError
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
@@ -56,6 +57,12 @@ def test_every_error_has_a_reason_and_a_sentence(
 def test_when_to_come_back_is_said_in_both_languages() -> None:
     found = answer(PushError("overloaded", retry_after_ms=1500))
     assert found.data["retry_after_ms"] == 1500
+    assert found["Retry-After"] == "2"
+
+
+def test_what_cannot_be_counted_for_want_of_redis_is_asked_for_again_later() -> None:
+    found = answer(RedisError("away"))
+    assert (found.status_code, found.data["reason"]) == (503, "overloaded")
     assert found["Retry-After"] == "2"
 
 
