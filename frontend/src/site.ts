@@ -81,7 +81,8 @@ function pressed(event: KeyboardEvent): void {
 
 function submitted(event: SubmitEvent): void {
   const form = event.target as HTMLFormElement;
-  if (event.defaultPrevented) return;
+  // The forms of dialogs go nowhere, and their dialogs open again.
+  if (event.defaultPrevented || form.method === "dialog") return;
   if (form.dataset.sending !== undefined) {
     event.preventDefault();
     return;

@@ -98,6 +98,18 @@ async def test_what_is_done_to_messages_shows_the_same_in_every_browser_and_tab(
     await shows(grace.page, expected)
 
 
+async def test_messages_are_deleted_one_after_another(shared_site: Site, visit: Visit) -> None:
+    """The dialog that asks works as often as it is opened."""
+    ada = await visit(shared_site)
+    await ada.enter(ADA)
+    await ada.say("go first", "go second")
+    await ada.sees("go first", "go second")
+    for text in ("go first", "go second"):
+        await choose(ada, text, "Delete")
+        await ada.page.get_by_role("button", name="Delete", exact=True).click()
+        await expect(ada.message(text)).to_have_count(0)
+
+
 async def test_a_menu_stays_beside_its_message_whatever_moves_it_until_it_is_out_of_view(
     shared_site: Site, meet: Meet
 ) -> None:
