@@ -230,6 +230,26 @@ async def test_a_new_conversation_appears_for_whoever_was_added(
     await grace.sees("Shall we build one?")
 
 
+async def test_whoever_is_removed_is_told_so_over_a_begun_draft(
+    start_site: StartSite, meet: Meet
+) -> None:
+    site = start_site()
+    _, grace = await meet(site)
+    await grace.field.fill("half a sentence")
+    conversation = await grace.conversation_id()
+    async with await ADA.rest(site) as rest:
+        members = (await rest.get(f"/conversations/{conversation}/members/")).json()["results"]
+        [grace_id] = [each["id"] for each in members if each["username"] == GRACE.username]
+        removed = await rest.delete(f"/conversations/{conversation}/members/{grace_id}/")
+        removed.raise_for_status()
+    await expect(grace.line).to_contain_text("You are no longer in this conversation.")
+    await expect(grace.field).to_be_disabled()
+    await expect(grace.field).to_have_value("half a sentence")
+    await expect(grace.page.locator(".conversation[data-stale]")).to_be_attached()
+    await grace.line.get_by_role("link", name="Go to my conversations").click()
+    await expect(grace.page.get_by_text("Your conversations will be here")).to_be_visible()
+
+
 async def test_a_page_without_script_reads_and_writes(shared_site: Site, visit: Visit) -> None:
     site = shared_site
     ada = await visit(site, java_script_enabled=False)

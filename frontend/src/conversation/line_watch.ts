@@ -22,6 +22,13 @@ export class LineWatch {
     return state === "open" || state === "connecting";
   }
 
+  /** There is nothing more here for the reader, whatever becomes of the line. */
+  close(reason: string): void {
+    this.#line.closed = reason;
+    this.#showAge();
+    this.#announcer.say(reason);
+  }
+
   follow(socket: UserSocket, room: Pick<Room, "watch">): void {
     this.#line.addEventListener("retry", () => socket.retryNow());
     socket.watch((link) => this.#changed(link));
@@ -39,7 +46,12 @@ export class LineWatch {
       if (spoken !== "") this.#announcer.say(spoken);
     }
     this.#line.link = link;
-    required(".conversation").toggleAttribute("data-stale", !this.isOnline);
+    this.#showAge();
     this.#page(link);
+  }
+
+  #showAge(): void {
+    const isOld = !this.isOnline || this.#line.closed !== "";
+    required(".conversation").toggleAttribute("data-stale", isOld);
   }
 }

@@ -320,7 +320,7 @@ class ConversationPage {
   #refused(reason: string): void {
     this.#isOver = true;
     this.#composer.close(reason);
-    this.#announcer.say(reason);
+    this.#line.close(reason);
   }
 
   #linkChanged(link: Link): void {

@@ -99,6 +99,8 @@ export class Room {
   readonly #page: RoomPage;
   #waiting: (() => void)[] = [];
   #watcher: (isJoined: boolean) => void = () => undefined;
+  /** Why the server lets the page in no more; empty while it may. */
+  #refusal = "";
 
   constructor(socket: UserSocket, conversationId: string, page: RoomPage) {
     this.#page = page;
@@ -127,7 +129,7 @@ export class Room {
         const refusal = new Refusal(reply as Record<string, unknown>);
         if (!FINAL.has(refusal.reason)) return;
         this.channel.leave();
-        this.#page.refused(refusal.message);
+        this.#refuse(refusal.message);
       });
   }
 
@@ -150,7 +152,7 @@ export class Room {
   ask<Reply>(event: string, command: object): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (!this.isJoined && this.channel.state !== "joining") {
-        reject(new Error("You are not connected."));
+        reject(new Error(this.#refusal || "You are not connected."));
         return;
       }
       this.channel
@@ -208,8 +210,13 @@ export class Room {
       // "leave" is our own; the server closes a topic for good when we are no longer a member.
       if (reason === "leave") return;
       this.#left();
-      this.#page.refused("You are no longer in this conversation.");
+      this.#refuse("You are no longer in this conversation.");
     });
+  }
+
+  #refuse(reason: string): void {
+    this.#refusal = reason;
+    this.#page.refused(reason);
   }
 
   #left(): void {

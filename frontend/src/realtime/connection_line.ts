@@ -19,11 +19,17 @@ interface Notice {
  * screen reader hears each state once.
  */
 export class ConnectionLine extends LitElement {
-  static override properties = { link: { attribute: false }, lastSeenAt: { attribute: false } };
+  static override properties = {
+    link: { attribute: false },
+    lastSeenAt: { attribute: false },
+    closed: { attribute: false },
+  };
 
   declare link: Link;
   /** When the page last heard from the server; what is shown is as old as that. */
   declare lastSeenAt: Date | null;
+  /** Why there is nothing more for the reader here, though the line may be fine; empty while there is. */
+  declare closed: string;
   #since = Date.now();
   #ticker = 0;
 
@@ -31,6 +37,7 @@ export class ConnectionLine extends LitElement {
     super();
     this.link = { state: "connecting" };
     this.lastSeenAt = null;
+    this.closed = "";
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -65,6 +72,7 @@ export class ConnectionLine extends LitElement {
 
   #notice(): Notice | null {
     const { link } = this;
+    if (this.closed !== "" && link.state !== "ended") return closed(this.closed);
     if (link.state === "open") return null;
     if (link.state === "connecting") {
       const isLong = Date.now() - this.#since > QUIET_MS;
@@ -109,6 +117,15 @@ export function spokenLink(link: Link): string {
   if (link.state === "waiting") return "Connection lost. Reconnecting.";
   if (link.state === "offline") return "You are offline. What you write is kept.";
   return link.state === "ended" ? ended(link.reason).text : "";
+}
+
+function closed(text: string): Notice {
+  return {
+    tone: "danger",
+    icon: "error",
+    text,
+    action: html`<a class="link-button" href="/">Go to my conversations</a>`,
+  };
 }
 
 function ended(reason: EndReason): Notice {

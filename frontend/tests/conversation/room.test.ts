@@ -70,14 +70,12 @@ test("what is asked without a line is refused at once, and nothing is told", asy
   expect(news).toEqual(["joined", "is joined", "left", "is not joined"]);
 });
 
-test("who is no longer a member has left, and is told why", () => {
-  const { news } = enter();
+test("who is no longer a member has left, and is told why", async () => {
+  const { room, news } = enter();
   FakeLine.newest.accept();
   FakeLine.newest.reply(TOPIC, "phx_join", JOINED);
   FakeLine.newest.tell(TOPIC, "phx_close", {});
-  expect(news.slice(2)).toEqual([
-    "left",
-    "is not joined",
-    "You are no longer in this conversation.",
-  ]);
+  const reason = "You are no longer in this conversation.";
+  expect(news.slice(2)).toEqual(["left", "is not joined", reason]);
+  await expect(room.ask("pin_message", {})).rejects.toThrow(reason);
 });
