@@ -42,6 +42,11 @@ async def has_state(row: Locator, state: str) -> None:
     await expect(row).to_contain_text(state, ignore_case=True)
 
 
+async def left_of(place: Locator) -> float:
+    """Where it begins."""
+    return float(await place.evaluate("place => place.getBoundingClientRect().left"))
+
+
 async def tabs_are(rest: httpx.AsyncClient, user_id: int, number: int) -> bool:
     """Whether the server knows this many connections of somebody in the lobby."""
     answer = await rest.get("/presence/presence:lobby/")
@@ -120,6 +125,9 @@ async def test_a_status_is_seen_by_others_and_taken_back(
     await dialog.get_by_role("button", name="Save status").click()
     await expect(dialog).to_have_count(0)
     await expect(at_home(grace, GRACE)).to_contain_text("Focusing on a proof")
+    shown = at_home(grace, GRACE)
+    name, line = shown.locator(".person-name"), shown.locator(".status-emoji")
+    assert await left_of(line) == await left_of(name)
     await expect(at_home(ada, GRACE)).to_contain_text("🎧")
     await expect(at_home(ada, GRACE)).to_contain_text("Focusing on a proof")
     await ada.open()

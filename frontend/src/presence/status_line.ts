@@ -27,7 +27,7 @@ export function untilText(
 export function statusLine(status: StatusLine | null, now: Date): TemplateResult | typeof nothing {
   const shown = statusAt(status, now);
   if (shown === null) return nothing;
-  return html`<span class="status-line" title=${`${statusText(shown, now)} ${untilText(shown, now)}`.trim()}
+  return html`<span class="person-status" title=${`${statusText(shown, now)} ${untilText(shown, now)}`.trim()}
     >${shown.emoji === "" ? nothing : html`<span class="status-emoji">${shown.emoji}</span>`}<span
       class="status-text" dir="auto"
       >${shown.text}</span
