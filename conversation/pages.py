@@ -213,11 +213,14 @@ def new_conversation(request: HttpRequest) -> HttpResponse:
     """A form, then the conversation."""
     given: Mapping[str, Any] = {"title": "", "members": []}
     problem = ""
+    form_id = request.POST.get("client_id") or str(uuid.uuid4())
     if request.method == "POST":
         names = request.POST.get("members", "").replace(",", " ").split()
         given = {"title": request.POST.get("title", "").strip(), "members": names}
         try:
-            command = parse(CreateConversation, given)
+            # Sent twice it opens one; with another title, after going back, it is another.
+            client_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{form_id}/{given['title']}"))
+            command = parse(CreateConversation, {**given, "client_id": client_id})
             created = actions.create_conversation(user_of(request).pk, command)
             return redirect("conversation", created["id"])
         except PushError as error:
@@ -228,6 +231,7 @@ def new_conversation(request: HttpRequest) -> HttpResponse:
         {
             "section": "conversations",
             "given": given,
+            "client_id": form_id,
             "problem": problem,
             "title_chars": TITLE_CHARS,
         },

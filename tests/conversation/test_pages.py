@@ -187,6 +187,17 @@ def test_a_new_conversation_opens_with_the_people_named(ada, people):
     assert {member.user.username for member in made.members.all()} == {"ada", "grace"}
 
 
+def test_a_form_that_is_sent_twice_opens_one_conversation(ada):
+    page = ada.get("/conversations/new/").content.decode()
+    [form] = re.findall(r'name="client_id" value="([^"]+)"', page)
+    sent = {"title": "Looms", "members": "", "client_id": form}
+    first, again = (ada.post("/conversations/new/", sent) for _ in range(2))
+    assert first["Location"] == again["Location"]
+    other = ada.post("/conversations/new/", {**sent, "title": "Spindles"})
+    assert other["Location"] != first["Location"]
+    assert Conversation.objects.count() == 2
+
+
 def test_a_name_that_is_nobodys_keeps_what_was_typed(ada):
     response = ada.post("/conversations/new/", {"title": "Looms", "members": "nobody"})
     assert response.status_code == 422
