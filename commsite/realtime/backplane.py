@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from commsite.realtime.announcement import Announcement
 from commsite.realtime.calls import Calls
+from commsite.realtime.heads import Heads
 from commsite.realtime.layer_mailbox import ALONE, SEND_S, Mailbox
 from commsite.realtime.packet import (
     CONTROL,
@@ -75,7 +76,7 @@ class Backplane:
         self._subscribing: dict[int, asyncio.Future[None]] = {}
         self._probes: dict[str, asyncio.Event] = {}
         self._numbers: dict[int, int] = defaultdict(int)
-        self._heads: dict[tuple[str, int, int], int] = {}
+        self._heads = Heads()
         self._pending: dict[int, list[Envelope | Control]] = {}
         self._wake = asyncio.Event()
         self._publishing = asyncio.Lock()
@@ -347,12 +348,12 @@ class Backplane:
             return
         if packet.heads is not None:
             for shard, head in packet.heads.items():
-                self._see(packet.node, packet.epoch, shard, head, is_beacon=True)
+                self._see(packet, shard, head)
             return
         if packet.epoch != OUTSIDE:
-            self._see(packet.node, packet.epoch, packet.shard, packet.first - 1, is_beacon=False)
+            self._see(packet, packet.shard, packet.first - 1)
             last = packet.first + len(packet.items) - 1
-            self._heads[packet.node, packet.epoch, packet.shard] = last
+            self._heads.put(packet.node, packet.epoch, packet.shard, last)
         for item in packet.items:
             self._hand_on(item)
 
@@ -367,25 +368,20 @@ class Backplane:
         if packet.heads is not None:
             self._echo.set()
 
-    def _see(self, node: str, epoch: int, shard: int, upto: int, *, is_beacon: bool) -> None:
-        """Holds what should have come (`upto`) against what came. A process numbers from 1: what it said before it was
-        heard for the first time counts as missed. Beacons also tell how far the shards are that nobody here needs yet.
-        """
-        known = self._heads.get((node, epoch, shard), 0)
-        is_needed = shard == CONTROL or shard in self._confirmed or shard in self._subscribing
-        if is_needed and upto > known:
+    def _see(self, packet: Packet, shard: int, upto: int) -> None:
+        """Holds what should have come against what came, also in shards that nobody here needs yet."""
+        missing = self._heads.missing(packet.node, packet.epoch, shard, upto)
+        if not missing:
+            return
+        self._heads.put(packet.node, packet.epoch, shard, upto)
+        if shard == CONTROL or shard in self._confirmed or shard in self._subscribing:
             count("backplane_gaps_total")
-            logger.warning(
-                "backplane: missed %s messages of %s in shard %s", upto - known, node, shard
-            )
+            logger.warning("backplane: missed %s of %s in shard %s", missing, packet.node, shard)
             self._receiver.on_missed(shard)
-        if is_beacon and upto > known:
-            self._heads[node, epoch, shard] = upto
 
     def forget(self, node: str) -> None:
         """The process is gone: nothing more comes of it."""
-        for key in [key for key in self._heads if key[0] == node]:
-            del self._heads[key]
+        self._heads.forget(node)
 
     def _on_call(self, call: Call) -> None:
         if call.kind is None:

@@ -61,7 +61,7 @@ async def test_of_nodes_that_live_for_one_message_nothing_is_kept(
     await first.until(told(2))
 
     assert [payload["n"] for payload in first.of("room:1")] == [0, 1, 2]
-    assert {node for node, _, _ in hubs[0].backplane._heads} == {hubs[1].node}
+    assert hubs[0].backplane._heads.nodes == {hubs[1].node}
     assert missed == []
 
 

@@ -111,7 +111,7 @@ async def test_what_the_old_links_did_not_take_is_given_up_when_they_are_made_an
 ) -> None:
     """Everything else would wait behind it."""
     monkeypatch.setattr(mailbox_module, "SEND_S", 3600.0)
-    box = Mailbox(lambda message: None, lambda: None)
+    box = Mailbox(lambda message: None, lambda why: None)
     await box.open()
     layer.is_hanging = True
     stuck = [
