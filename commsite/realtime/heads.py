@@ -12,7 +12,7 @@ class Heads:
         return max(0, upto - self._heads.get((node, epoch, shard), 0))
 
     def put(self, node: str, epoch: int, shard: int, head: int) -> None:
-        """Everything up to this number has come, or is known to be missed; what comes later than that changes nothing."""
+        """Everything up to this number has come, or is known to be missed; what comes late changes nothing."""
         key = node, epoch, shard
         self._heads[key] = max(head, self._heads.get(key, 0))
 
