@@ -41,7 +41,7 @@ class Effort:
     splits: int
 
 
-FULL = Effort(window_s=1.0, rounds=5, splits=20)
+FULL = Effort(window_s=1.0, rounds=5, splits=40)
 QUICK = Effort(window_s=0.6, rounds=2, splits=6)
 
 
