@@ -8,7 +8,9 @@ import logging
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import url_has_allowed_host_and_scheme
+from redis import RedisError
 
 from commsite.realtime.errors import REASONS
 
@@ -34,6 +36,19 @@ def unproven(request: HttpRequest, reason: str = "") -> HttpResponse:
 def crashed(request: HttpRequest) -> HttpResponse:
     """The answer when a view has crashed; nothing is told of how."""
     return _answer(request, 500, "internal_error")
+
+
+class UncountedMiddleware(MiddlewareMixin):
+    """What must be counted (who guesses passwords) is not done while Redis, which counts, is away."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """The answer then; of any other exception nothing."""
+        if not isinstance(exception, RedisError):
+            return None
+        logger.warning("what counts requests cannot be reached: %r", exception)
+        answer = _answer(request, 503, "overloaded")
+        answer["Retry-After"] = "2"
+        return answer
 
 
 def _form_of(request: HttpRequest) -> str:

@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "commsite.error_pages.UncountedMiddleware",
 ]
 ROOT_URLCONF = "commsite.urls"
 ASGI_APPLICATION = "commsite.asgi.application"

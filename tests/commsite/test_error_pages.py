@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import include, path
+from redis import RedisError
 
 from commsite import error_pages
 
@@ -31,6 +32,10 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("a secret detail")
 
 
+def uncounted(request: HttpRequest) -> HttpResponse:
+    raise RedisError("a secret detail")
+
+
 def form(request: HttpRequest) -> HttpResponse:
     return HttpResponse("never")
 
@@ -39,6 +44,7 @@ urlpatterns = [
     path("forbidden/", forbidden),
     path("suspicious/", suspicious),
     path("broken/", broken),
+    path("uncounted/", uncounted),
     path("form/", form),
     path("api/suspicious/", suspicious),
     path("", include("commsite.urls")),
@@ -52,6 +58,7 @@ EACH = [
     ("post", "/form/", 403),
     ("get", "/nothing/here/", 404),
     ("get", "/broken/", 500),
+    ("get", "/uncounted/", 503),
 ]
 
 
