@@ -54,6 +54,10 @@ class Calls:
         """Answers the question of another process, from `mailbox`; a failure here is its silence."""
         try:
             payload = await self.answers[kind](call.payload)
-            await self._send(call.reply_to, Call(call.id, mailbox, None, payload))
         except Exception:
             logger.exception("backplane: a call could not be answered", extra={"kind": kind})
+            return
+        try:
+            await self._send(call.reply_to, Call(call.id, mailbox, None, payload))
+        except Exception as error:  # the link is broken, of which its owner tells
+            logger.info("backplane: an answer could not be sent: %r", error)
