@@ -203,18 +203,17 @@ class Backplane:
             await asyncio.sleep(BEACON_S)
             if self._is_cut:
                 continue
-            first, heads = self._numbers[CONTROL] + 1, dict(self._numbers)
             self._echo.clear()
-            try:
-                async with asyncio.timeout(ECHO_S):
-                    await self._publish(
-                        Packet(self.node, self.epoch, CONTROL, first, [], heads=heads)
-                    )
-                    await self._echo.wait()
-            except TimeoutError:
+            self._spawn(self._send_beacon())
+            if not await self._box.listens_until(self._spawn(self._echo.wait()), ECHO_S):
                 self._cut("an own beacon did not come back")
-            except Exception as error:
-                self._cut(error)
+
+    async def _send_beacon(self) -> None:
+        first, heads = self._numbers[CONTROL] + 1, dict(self._numbers)
+        try:
+            await self._publish(Packet(self.node, self.epoch, CONTROL, first, [], heads=heads))
+        except Exception as error:
+            self._cut(error)
 
     # -- a broken link
 
@@ -248,7 +247,7 @@ class Backplane:
 
     async def _hears_itself(self, patience_s: float) -> bool:
         """Whether an own word comes back."""
-        return await self._box.listens_until(self._spawn(self._probe(CONTROL, patience_s)))
+        return await self._box.listens_until(self._spawn(self._probe(CONTROL, None)), patience_s)
 
     def _drop_pending(self) -> None:
         """What is too old to be of use; the numbers show the others that they missed something."""
@@ -309,7 +308,7 @@ class Backplane:
         logger.warning("backplane: shard %s not confirmed", shard)
         count("backplane_unconfirmed_total")
 
-    async def _probe(self, shard: int, patience_s: float) -> bool:
+    async def _probe(self, shard: int, patience_s: float | None) -> bool:
         """Joins a shard; True once an own word has come back through it."""
         renewals, probe = self._box.renewals, f"{self.node}.{next(self._ids)}"
         arrived = self._probes[probe] = asyncio.Event()

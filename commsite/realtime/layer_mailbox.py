@@ -20,6 +20,8 @@ SEND_S = 5.0
 ALONE = "local"
 """The mailbox of a process that has none on the layer."""
 
+STEP_S = 0.1
+
 Message = dict[str, Any]
 
 
@@ -107,10 +109,17 @@ class Mailbox:
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
-    async def listens_until(self, work: asyncio.Task[bool]) -> bool:
-        """The result of `work`; False as soon as nothing can arrive any more."""
+    async def listens_until(self, work: asyncio.Task[bool], patience_s: float) -> bool:
+        """The result of `work`; False when it takes too long, and as soon as nothing can arrive any more.
+
+        Time is counted in steps: an event loop that is late itself does not take its links for dead.
+        """
+        step_s = min(STEP_S, patience_s)
         ends = {work} if self._receiving is None else {work, self._receiving}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for _ in range(round(patience_s / step_s)):
+            done, _ = await asyncio.wait(ends, timeout=step_s, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                break
         if work.done():
             return work.result()
         work.cancel()

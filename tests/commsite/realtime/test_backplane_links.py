@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,6 +75,38 @@ async def test_a_link_that_is_dead_without_a_word_is_made_anew(
         Unreachable
     ):  # calls reach the same mailbox as before: it answers, in the negative
         await hubs[0].backplane.call(mailbox, "unknown", {}, 0.05)
+
+
+async def test_an_event_loop_that_is_late_itself_does_not_take_its_links_for_dead(
+    hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, made_anew = layer.group_send, []
+
+    async def send_in_several_turns(group: str, message: dict[str, Any]) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await send(group, message)
+
+    async def be_slow() -> None:
+        while True:
+            time.sleep(0.02)  # noqa: ASYNC251  each turn of the loop takes so long
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(layer, "group_send", send_in_several_turns)
+    monkeypatch.setattr(hubs[0].backplane._box, "renew", lambda: made_anew.append(True))
+    monkeypatch.setattr(mailbox_module, "STEP_S", 0.001)
+    monkeypatch.setattr(backplane_module, "ECHO_S", 0.05)
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.0)
+    sent = layer.sent
+    tasks = [
+        asyncio.ensure_future(be_slow()),
+        asyncio.ensure_future(hubs[0].backplane._beacon_forever()),
+    ]
+    await condition(lambda: layer.sent >= sent + 5)
+    for task in tasks:
+        task.cancel()
+    assert made_anew == []
+    assert not hubs[0].backplane._is_cut
 
 
 async def test_a_link_that_cannot_be_made_anew_is_tried_again(
