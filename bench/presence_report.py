@@ -18,6 +18,10 @@ TITLE = "## Presence"
 MOST_TIMES = 2.0
 """A join where 10,000 are present costs at most so many times one where 100 are."""
 MOST_PERIODS = 2.0
+KNOWN = (
+    "The person who joins is known to the process, from another topic: the first of their connections costs a read",
+    "of the database, too, which all who come meanwhile share.",
+)
 
 
 @dataclass
@@ -50,6 +54,8 @@ def section(results: PresenceResults) -> list[str]:
         "### Joins: join and leave of one topic, 16 at a time",
         "",
         *_join_rows(results.joins),
+        "",
+        *KNOWN,
     ]
     if results.diffs is not None:
         lines += [
