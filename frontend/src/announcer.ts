@@ -1,5 +1,7 @@
 const GATHER_MS = 900;
 const MOST_READ_OUT = 3;
+/** Long enough to be read out. What was said is no part of the page: it may have been deleted since. */
+const KEPT_MS = 30_000;
 
 /**
  * Says things through a live region without flooding it.
@@ -10,6 +12,7 @@ export class Announcer {
   readonly #region: HTMLElement;
   #waiting: string[] = [];
   #timer = 0;
+  #clearing = 0;
 
   constructor(region: HTMLElement) {
     this.#region = region;
@@ -25,6 +28,8 @@ export class Announcer {
       this.#timer = 0;
       this.#region.textContent =
         waiting.length > MOST_READ_OUT ? many(waiting.length) : waiting.join(" ");
+      window.clearTimeout(this.#clearing);
+      this.#clearing = window.setTimeout(() => this.#region.replaceChildren(), KEPT_MS);
     }, GATHER_MS);
   }
 }
