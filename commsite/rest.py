@@ -76,9 +76,7 @@ class NoSuchAddress(APIView):
 
 def answer_with_reason(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The error as ``{"reason", "message", ...}`` with its status, or None if it is a crash."""
-    if isinstance(
-        error, RedisError
-    ):  # what counts throttles and lock-outs is away; nothing was done
+    if isinstance(error, RedisError):  # it counts throttles and lock-outs: nothing was done
         logger.warning("rest: what counts requests cannot be reached: %r", error)
         error = PushError("overloaded", retry_after_ms=UNCOUNTED_RETRY_AFTER_MS)
     if isinstance(error, PushError):

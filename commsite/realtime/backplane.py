@@ -241,6 +241,7 @@ class Backplane:
             patience_s, pause_s = PROBE_TIMEOUT_S, RETRY_S
         logger.warning("backplane: was broken for %.1f s", loop.time() - began)
         self._mending = None
+        self._echo.set()  # a beacon that was lost in the cut is waited for no more
         self._wake.set()
         self._receiver.on_missed(CONTROL)  # what was said while nothing was heard
         self.tend(self._wanted)

@@ -19,8 +19,8 @@ SEND_S = 5.0
 """What the layer has not taken by then goes to a peer that is gone: waiting on would hold up everything behind it."""
 ALONE = "local"
 """The mailbox of a process that has none on the layer."""
-
 STEP_S = 0.1
+"""The step in which patience is counted."""
 
 Message = dict[str, Any]
 

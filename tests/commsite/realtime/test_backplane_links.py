@@ -109,6 +109,26 @@ async def test_an_event_loop_that_is_late_itself_does_not_take_its_links_for_dea
     assert not hubs[0].backplane._is_cut
 
 
+async def test_a_beacon_that_was_lost_in_a_cut_is_no_second_cut(
+    hubs: list[Hub],
+    layer: MemoryLayer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(backplane_module, "ECHO_S", 0.3)
+    monkeypatch.setattr(backplane_module, "BEACON_S", 0.0)
+    backplane = hubs[0].backplane
+    layer.is_down = True
+    beacons = asyncio.ensure_future(backplane._beacon_forever())
+    await condition(lambda: backplane._is_cut)
+    layer.is_down = False
+    await condition(lambda: not backplane._is_cut)
+    sent = layer.sent
+    await condition(lambda: layer.sent >= sent + 3)  # the beacons go on
+    beacons.cancel()
+    assert len([line for line in caplog.messages if "broken, silent" in line]) == 1
+
+
 async def test_a_link_that_cannot_be_made_anew_is_tried_again(
     hubs: list[Hub], layer: MemoryLayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
