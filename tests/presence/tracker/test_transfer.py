@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,10 @@ from presence.tracker.state import State
 from tests.presence.tracker.cluster import PERIODS, Cluster
 from tests.presence.tracker.test_state import come
 
+if TYPE_CHECKING:
+    from presence.tracker.gossip import Gossip
+    from presence.tracker.tracker import Tracker
+
 
 @pytest.fixture
 def cluster() -> Cluster:
@@ -20,6 +25,29 @@ def cluster() -> Cluster:
     cluster.periods_pass(2)
     cluster.sent.clear()
     return cluster
+
+
+def miss_thirty_people(cluster: Cluster) -> tuple[Tracker, Tracker]:
+    """Thirty came at a during a split; it is over. Returns a, and b that knows nothing of them."""
+    cluster.split("a", "bc")
+    for number in range(30):
+        cluster.track("a", f"person {number}")
+    cluster.periods_pass(1)
+    cluster.heal()
+    return cluster.trackers["a"], cluster.trackers["b"]
+
+
+def answer_to_catching_up(cluster: Cluster, a: Tracker, b: Tracker) -> list[Gossip]:
+    """What a sends when b, which hears again, asks it for what it has done; nothing of it is delivered."""
+    request = next(ask for ask in b.catch_up(cluster.now) if receiver(ask) == a.replica)
+    return a.on_message(cluster.now, request).messages
+
+
+def asks_again_in_time(cluster: Cluster, asker: Tracker, asked: Tracker) -> None:
+    """Asked now and in vain, it asks the same one again as soon as the answer should have come."""
+    wait_s = asker._ask_at - cluster.now
+    assert PERIODS.retry_s <= wait_s <= PERIODS.retry_s + PERIODS.jitter_s
+    assert [receiver(ask) for ask in asker._ask(asker._ask_at)] == [asked.replica]
 
 
 def test_a_lost_heartbeat_is_noticed_by_the_next_clock_and_asked_for_at_once(
@@ -154,12 +182,7 @@ def test_who_hears_again_asks_each_peer_for_what_it_has_done_and_is_heard_soon(
 def test_a_transfer_in_parts_is_waited_for_while_parts_come_and_asked_for_again_when_they_stop(
     cluster: Cluster,
 ) -> None:
-    cluster.split("a", "bc")
-    for number in range(30):
-        cluster.track("a", f"person {number}")
-    cluster.periods_pass(1)
-    cluster.heal()
-    a, b = cluster.trackers["a"], cluster.trackers["b"]
+    a, b = miss_thirty_people(cluster)
     b.on_message(cluster.now, Heartbeat(a.replica, 10_000, a.clock()))
     at = cluster.now + PERIODS.jitter_s
     (request,) = b._ask(at)
@@ -179,14 +202,8 @@ def test_a_transfer_in_parts_is_waited_for_while_parts_come_and_asked_for_again_
 
 def test_a_heartbeat_between_the_parts_of_an_answer_costs_none_of_them(cluster: Cluster) -> None:
     """Who hears again asks before any clock has told it that it is behind."""
-    cluster.split("a", "bc")
-    for number in range(30):
-        cluster.track("a", f"person {number}")
-    cluster.periods_pass(1)
-    cluster.heal()
-    a, b = cluster.trackers["a"], cluster.trackers["b"]
-    request = next(ask for ask in b.catch_up(cluster.now) if receiver(ask) == a.replica)
-    first, *others = a.on_message(cluster.now, request).messages
+    a, b = miss_thirty_people(cluster)
+    first, *others = answer_to_catching_up(cluster, a, b)
 
     b.on_message(cluster.now, first)
     b.on_tick(b._broadcast_at)
@@ -199,19 +216,12 @@ def test_a_heartbeat_between_the_parts_of_an_answer_costs_none_of_them(cluster: 
 def test_when_the_rest_of_an_answer_is_lost_it_is_asked_for_without_waiting_for_a_clock(
     cluster: Cluster,
 ) -> None:
-    cluster.split("a", "bc")
-    for number in range(30):
-        cluster.track("a", f"person {number}")
-    cluster.periods_pass(1)
-    cluster.heal()
-    a, b = cluster.trackers["a"], cluster.trackers["b"]
-    request = next(ask for ask in b.catch_up(cluster.now) if receiver(ask) == a.replica)
-    first, *_ = a.on_message(cluster.now, request).messages
+    a, b = miss_thirty_people(cluster)
+    first, *_ = answer_to_catching_up(cluster, a, b)
 
     b.on_message(cluster.now, first)
 
-    assert PERIODS.retry_s <= b._ask_at - cluster.now <= PERIODS.retry_s + PERIODS.jitter_s
-    assert [receiver(ask) for ask in b._ask(b._ask_at)] == [a.replica]
+    asks_again_in_time(cluster, b, a)
 
 
 def test_a_question_that_was_lost_is_asked_again_as_soon_as_the_answer_should_have_come(
@@ -226,8 +236,7 @@ def test_a_question_that_was_lost_is_asked_again_as_soon_as_the_answer_should_ha
 
     b.on_message(cluster.now + 0.01, Heartbeat(a.replica, 10_000, a.clock()))
 
-    assert PERIODS.retry_s <= b._ask_at - cluster.now <= PERIODS.retry_s + PERIODS.jitter_s
-    assert [receiver(ask) for ask in b._ask(b._ask_at)] == [a.replica]
+    asks_again_in_time(cluster, b, a)
 
 
 def test_news_too_long_for_one_message_is_asked_for_and_comes_in_parts(cluster: Cluster) -> None:
