@@ -16,6 +16,7 @@ from commsite.realtime.errors import REASONS
 
 logger = logging.getLogger(__name__)
 
+UNCOUNTED_RETRY_AFTER_S = 2
 LAST_WORDS = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <meta name="viewport" content="width=device-width"><title>Commsite</title>
 <h1>That went wrong</h1><p>Please try again in a moment. <a href="/">Go to Commsite</a></p></html>
@@ -47,7 +48,7 @@ class UncountedMiddleware(MiddlewareMixin):
             return None
         logger.warning("what counts requests cannot be reached: %r", exception)
         answer = _answer(request, 503, "overloaded")
-        answer["Retry-After"] = "2"
+        answer["Retry-After"] = str(UNCOUNTED_RETRY_AFTER_S)
         return answer
 
 

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import APIView, exception_handler, set_rollback
 
+from commsite.error_pages import UNCOUNTED_RETRY_AFTER_S
 from commsite.realtime.errors import PushError
 from commsite.realtime.telemetry import count
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
-
-UNCOUNTED_RETRY_AFTER_MS = 2000
 
 # DRF's codes in the words of the one table of reasons (commsite.realtime.errors).
 _REASONS: Mapping[type[Exception], str] = {
@@ -78,7 +77,7 @@ def answer_with_reason(error: Exception, context: Mapping[str, Any]) -> Response
     """The error as ``{"reason", "message", ...}`` with its status, or None if it is a crash."""
     if isinstance(error, RedisError):  # it counts throttles and lock-outs: nothing was done
         logger.warning("rest: what counts requests cannot be reached: %r", error)
-        error = PushError("overloaded", retry_after_ms=UNCOUNTED_RETRY_AFTER_MS)
+        error = PushError("overloaded", retry_after_ms=1000 * UNCOUNTED_RETRY_AFTER_S)
     if isinstance(error, PushError):
         set_rollback()
         answer = Response(error.as_response(), status=error.http_status)
